@@ -1,0 +1,51 @@
+# The one front door: what CI runs is what a person runs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test check bench control-plane docs format clean
+
+help:
+	@echo "make demo           live Deployments against the embedded API server"
+	@echo "make test           all tests (those needing a real control plane skip when there is none)"
+	@echo "make check          ruff, mypy, pyright, import contracts"
+	@echo "make bench          our benchmarks"
+	@echo "make control-plane  build kube-apiserver, etcd, kube-controller-manager, kubectl (once, cached)"
+	@echo "make docs           regenerate the checked parts of docs/"
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("aioinformer needs Python 3.11 or newer; set PYTHON=python3.x") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/python -m aioinformer.testing.demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/run.py
+
+control-plane: $(STAMP)
+	$(BIN)/python scripts/build_control_plane.py
+
+docs: $(STAMP)
+	$(BIN)/python scripts/render_docs.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
