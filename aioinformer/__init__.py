@@ -1,3 +1,96 @@
-"""Kubernetes shared informers for one asyncio event loop."""
+"""Kubernetes shared informers for one asyncio event loop: list once, watch for ever, read from memory."""
+
+from aioinformer.errors import (
+    APIError,
+    BadRequest,
+    CacheSyncError,
+    CacheSyncTimeout,
+    ConfigurationError,
+    Conflict,
+    Forbidden,
+    IdleTimeout,
+    InformerClosed,
+    InformerConflict,
+    InformerError,
+    Invalid,
+    InvalidOption,
+    InvalidSelector,
+    MalformedResponse,
+    MethodNotAllowed,
+    NetworkError,
+    NotFound,
+    NotRunning,
+    ResourceExpired,
+    ResourceVersionTooLarge,
+    ServerError,
+    SubscriptionLagged,
+    TooManyRequests,
+    Unauthorized,
+    UnknownResource,
+    WaitTimeout,
+)
+from aioinformer.events import Added, Deleted, Event, EventType, Resynced, Synced, Updated
+from aioinformer.factory import SharedInformerFactory
+from aioinformer.informer import Informer
+from aioinformer.lister import Lister, NamespaceLister
+from aioinformer.objects import KubeObject, ObjectMeta, OwnerReference
+from aioinformer.options import InformerOptions
+from aioinformer.resource import APIResource, GroupVersionResource
+from aioinformer.selectors import LabelSelector
+from aioinformer.status import InformerState, InformerStatus
+from aioinformer.store import Quarantined
+from aioinformer.subscription import Subscription
 
 __version__ = "0.1.0.dev0"
+
+__all__ = [
+    "APIError",
+    "APIResource",
+    "Added",
+    "BadRequest",
+    "CacheSyncError",
+    "CacheSyncTimeout",
+    "ConfigurationError",
+    "Conflict",
+    "Deleted",
+    "Event",
+    "EventType",
+    "Forbidden",
+    "GroupVersionResource",
+    "IdleTimeout",
+    "Informer",
+    "InformerClosed",
+    "InformerConflict",
+    "InformerError",
+    "InformerOptions",
+    "InformerState",
+    "InformerStatus",
+    "Invalid",
+    "InvalidOption",
+    "InvalidSelector",
+    "KubeObject",
+    "LabelSelector",
+    "Lister",
+    "MalformedResponse",
+    "MethodNotAllowed",
+    "NamespaceLister",
+    "NetworkError",
+    "NotFound",
+    "NotRunning",
+    "ObjectMeta",
+    "OwnerReference",
+    "Quarantined",
+    "ResourceExpired",
+    "ResourceVersionTooLarge",
+    "Resynced",
+    "ServerError",
+    "SharedInformerFactory",
+    "Subscription",
+    "SubscriptionLagged",
+    "Synced",
+    "TooManyRequests",
+    "Unauthorized",
+    "UnknownResource",
+    "Updated",
+    "WaitTimeout",
+]

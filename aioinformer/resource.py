@@ -9,11 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-__all__ = ["BUILTIN_RESOURCES", "APIResource", "GroupVersionResource", "ResourceName", "find_builtin"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["BUILTIN_RESOURCES", "APIResource", "GroupVersionResource", "ResourceName", "at_least", "find_builtin"]
 
 _VERSION = re.compile(r"v[1-9][0-9]*((alpha|beta)[1-9][0-9]*)?")
+_DECIMAL = re.compile(r"[1-9][0-9]*")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
@@ -31,7 +35,9 @@ class GroupVersionResource:
 
     def __post_init__(self) -> None:
         if self.group and not all(_LABEL.fullmatch(part) for part in self.group.split(".")):
-            raise ValueError(f"{self.group!r} is not an API group: it has to be a DNS name such as 'apps' or 'example.com'")
+            raise ValueError(
+                f"{self.group!r} is not an API group: it has to be a DNS name such as 'apps' or 'example.com'"
+            )
         if not _LABEL.fullmatch(self.version):
             raise ValueError(f"{self.version!r} is not an API version such as 'v1' or 'v1beta1'")
         if not _LABEL.fullmatch(self.resource):
@@ -50,6 +56,19 @@ class GroupVersionResource:
 
     def __str__(self) -> str:
         return f"{self.resource}.{self.version}.{self.group}" if self.group else f"{self.resource}.{self.version}"
+
+
+def at_least(version: str) -> Callable[[str], bool]:
+    """A test for versions that are not older than this one.
+
+    Versions compare as decimal numbers of any length (KEP-5504); one that is not a number, such as ``""``, is older.
+
+    Raises:
+        ValueError: ``version`` itself does not compare.
+    """
+    if not _DECIMAL.fullmatch(version):
+        raise ValueError(f"{version!r} is not a resource version that compares: a decimal number without leading zeros")
+    return lambda other: bool(_DECIMAL.fullmatch(other)) and (len(other), other) >= (len(version), version)
 
 
 class ResourceName(NamedTuple):
@@ -161,9 +180,10 @@ autoscaling v1 horizontalpodautoscalers HorizontalPodAutoscaler namespaced hpa
 batch v1 cronjobs CronJob namespaced cj
 batch v1 jobs Job namespaced
 certificates.k8s.io v1 certificatesigningrequests CertificateSigningRequest cluster csr
+certificates.k8s.io v1 clustertrustbundles ClusterTrustBundle cluster
+certificates.k8s.io v1 podcertificaterequests PodCertificateRequest namespaced
 certificates.k8s.io v1beta1 clustertrustbundles ClusterTrustBundle cluster
 certificates.k8s.io v1beta1 podcertificaterequests PodCertificateRequest namespaced
-certificates.k8s.io v1alpha1 clustertrustbundles ClusterTrustBundle cluster
 coordination.k8s.io v1 leases Lease namespaced
 coordination.k8s.io v1beta1 leasecandidates LeaseCandidate namespaced
 coordination.k8s.io v1alpha2 leasecandidates LeaseCandidate namespaced
@@ -177,8 +197,6 @@ networking.k8s.io v1 ingresses Ingress namespaced ing
 networking.k8s.io v1 ipaddresses IPAddress cluster ip
 networking.k8s.io v1 networkpolicies NetworkPolicy namespaced netpol
 networking.k8s.io v1 servicecidrs ServiceCIDR cluster
-networking.k8s.io v1beta1 ipaddresses IPAddress cluster ip
-networking.k8s.io v1beta1 servicecidrs ServiceCIDR cluster
 node.k8s.io v1 runtimeclasses RuntimeClass cluster
 policy v1 poddisruptionbudgets PodDisruptionBudget namespaced pdb
 rbac.authorization.k8s.io v1 clusterrolebindings ClusterRoleBinding cluster
@@ -186,6 +204,7 @@ rbac.authorization.k8s.io v1 clusterroles ClusterRole cluster
 rbac.authorization.k8s.io v1 rolebindings RoleBinding namespaced
 rbac.authorization.k8s.io v1 roles Role namespaced
 resource.k8s.io v1 deviceclasses DeviceClass cluster
+resource.k8s.io v1 devicetaintrules DeviceTaintRule cluster
 resource.k8s.io v1 resourceclaims ResourceClaim namespaced
 resource.k8s.io v1 resourceclaimtemplates ResourceClaimTemplate namespaced
 resource.k8s.io v1 resourceslices ResourceSlice cluster
@@ -201,17 +220,12 @@ resource.k8s.io v1beta1 resourceslices ResourceSlice cluster
 resource.k8s.io v1alpha3 devicetaintrules DeviceTaintRule cluster
 resource.k8s.io v1alpha3 resourcepoolstatusrequests ResourcePoolStatusRequest cluster
 scheduling.k8s.io v1 priorityclasses PriorityClass cluster pc
-scheduling.k8s.io v1alpha2 podgroups PodGroup namespaced
-scheduling.k8s.io v1alpha2 workloads Workload namespaced
-scheduling.k8s.io v1alpha1 workloads Workload namespaced
 storage.k8s.io v1 csidrivers CSIDriver cluster
 storage.k8s.io v1 csinodes CSINode cluster
 storage.k8s.io v1 csistoragecapacities CSIStorageCapacity namespaced
 storage.k8s.io v1 storageclasses StorageClass cluster sc
 storage.k8s.io v1 volumeattachments VolumeAttachment cluster
 storage.k8s.io v1 volumeattributesclasses VolumeAttributesClass cluster vac
-storage.k8s.io v1beta1 volumeattributesclasses VolumeAttributesClass cluster vac
-storage.k8s.io v1alpha1 volumeattributesclasses VolumeAttributesClass cluster vac
+storagemigration.k8s.io v1 storageversionmigrations StorageVersionMigration cluster
 storagemigration.k8s.io v1beta1 storageversionmigrations StorageVersionMigration cluster
-storagemigration.k8s.io v1alpha1 storageversionmigrations StorageVersionMigration cluster
 """)

@@ -1,0 +1,66 @@
+"""What travels on the queue from a reflector to its cache, and what the cache says came of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from aioinformer.objects import Record  # noqa: TC001  # msgspec resolves the annotations at run time
+
+__all__ = ["Batch", "Change", "Delta", "Deltas", "SnapshotBegin", "SnapshotCommit", "SnapshotPage", "Undecodable"]
+
+
+class Delta(NamedTuple):
+    """One object as it is now, or as it last was if ``deleted``."""
+
+    deleted: bool
+    record: Record
+
+
+class Undecodable(NamedTuple):
+    """An object that arrived but could not be read: what is known of it, and why. ``key`` is ``""`` if even that is not."""
+
+    key: str
+    resource_version: str
+    error: Exception
+
+
+class Deltas(msgspec.Struct, gc=False):
+    """Some consecutive events of a watch, in order; ``resource_version`` is the last one's (or a bookmark's)."""
+
+    items: list[Delta]
+    resource_version: str
+    undecodable: list[Undecodable] = []
+
+
+class SnapshotBegin(msgspec.Struct, gc=False):
+    """A new snapshot starts; one that was under way is dropped."""
+
+
+class SnapshotPage(msgspec.Struct, gc=False):
+    """Some objects of the snapshot; in a streamed one also deletes of objects sent earlier."""
+
+    items: list[Delta]
+    undecodable: list[Undecodable] = []
+
+
+class SnapshotCommit(msgspec.Struct, gc=False):
+    """The snapshot is whole: it becomes the cache, at this version."""
+
+    resource_version: str
+
+
+Batch: TypeAlias = Deltas | SnapshotBegin | SnapshotPage | SnapshotCommit
+
+
+class Change(NamedTuple):
+    """What one delta did to the cache: ``old`` is ``None`` for an addition, ``new`` for a removal.
+
+    ``final`` is the state in which the server says a removed object went; ``None`` when the removal itself was missed.
+    """
+
+    key: str
+    old: Record | None
+    new: Record | None
+    final: Record | None = None

@@ -1,0 +1,57 @@
+"""Where one informer's objects come from: a path and selectors on an API server."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from aioinformer.resource import GroupVersionResource
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from aioinformer.discovery import Discovery
+    from aioinformer.options import InformerSpec
+    from aioinformer.transport import ResponseBody, Transport
+
+__all__ = ["Collection"]
+
+_PARTIAL = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1,application/json"
+
+
+class Collection:
+    """A reflector's ``Source``. A name that needs looking up is looked up by the first request that gets an answer."""
+
+    def __init__(self, spec: InformerSpec, transport: Transport, discovery: Discovery) -> None:
+        self._spec = spec
+        self._transport = transport
+        self._discovery = discovery
+        self._resource = spec.resource if isinstance(spec.resource, GroupVersionResource) else None
+
+    @asynccontextmanager
+    async def open(self, query: Mapping[str, str]) -> AsyncGenerator[ResponseBody]:
+        """Send a GET for the collection.
+
+        Raises:
+            UnknownResource: the server serves nothing of this name.
+            APIError, NetworkError, MalformedResponse: see ``Transport.get``.
+        """
+        path = (await self._located()).path(self._spec.namespace)
+        async with self._transport.get(path, {**query, **self._selectors()}, accept=self._accept(query)) as body:
+            yield body
+
+    async def _located(self) -> GroupVersionResource:
+        if isinstance(self._spec.resource, GroupVersionResource):
+            return self._spec.resource
+        if self._resource is None:
+            self._resource = (await self._discovery.resolve(self._spec.resource)).gvr
+        return self._resource
+
+    def _selectors(self) -> dict[str, str]:
+        selectors = {"labelSelector": str(self._spec.label_selector), "fieldSelector": self._spec.field_selector or ""}
+        return {name: value for name, value in selectors.items() if value}
+
+    def _accept(self, query: Mapping[str, str]) -> str:
+        if not self._spec.metadata_only:
+            return "application/json"
+        return _PARTIAL.format("" if "watch" in query else "List")

@@ -1,0 +1,75 @@
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# upstream's configuration loaders are annotated in part
+"""The client for those who bring none: kubeconfig, else the pod's service account."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from kubernetes_asyncio.client import ApiClient, Configuration
+from kubernetes_asyncio.config import ConfigException, incluster_config
+from kubernetes_asyncio.config.kube_config import KubeConfigLoader, KubeConfigMerger
+
+from aioinformer.errors import ConfigurationError
+
+
+__all__ = ["default_client"]
+
+_load_service_account: Callable[..., None] = incluster_config.load_incluster_config
+DEFAULT_KUBECONFIG = "~/.kube/config"
+
+
+async def default_client() -> tuple[ApiClient, Callable[[], Awaitable[None]] | None]:
+    """A client from ``$KUBECONFIG`` or ``~/.kube/config``, else from the pod this runs in; and how to refresh it.
+
+    Refreshing reads the kubeconfig again into the same configuration, which runs its exec plugin and re-reads token
+    files. A service account's token is re-read by the client itself.
+
+    Raises:
+        ConfigurationError: neither is there, or what is there cannot be used; the message says what was tried.
+    """
+    configuration = Configuration()
+    paths = os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG
+    if any(Path(path).expanduser().exists() for path in paths.split(os.pathsep) if path):
+        await _load_kubeconfig(paths, configuration)
+
+        async def refresh() -> None:
+            await _load_kubeconfig(paths, configuration)
+
+        return ApiClient(configuration), refresh
+    try:
+        _load_service_account(client_configuration=configuration)
+    except ConfigException as error:
+        raise ConfigurationError(
+            f"no cluster to talk to: there is no kubeconfig at {paths} (set KUBECONFIG), and this is no pod with a service "
+            f"account ({error}). Or pass api_client="
+        ) from error
+    return ApiClient(configuration), None
+
+
+async def _load_kubeconfig(paths: str, configuration: Configuration) -> None:
+    try:
+        merger = KubeConfigMerger(paths)
+        loader = _Loader(config_dict=merger.config, config_base_path=None, config_persister=merger.save_changes)
+        await loader.load_and_set(configuration)
+    except ConfigurationError:
+        raise
+    except Exception as error:  # the loader raises whatever its parsers raise
+        raise ConfigurationError(
+            f"the kubeconfig {paths} cannot be used: {str(error) or type(error).__name__}"
+        ) from error
+
+
+class _Loader(KubeConfigLoader):
+    """Refuses to send a refresh token over an unverified connection, which is what upstream does without an IdP CA."""
+
+    async def _refresh_oidc(self, provider: Any) -> None:
+        if self._retrieve_oidc_cacert(provider) is None:
+            raise ConfigurationError(
+                "the kubeconfig's OIDC token has expired, and without idp-certificate-authority the refresh would send "
+                "the refresh token over an unverified connection: set it, or use an exec plugin such as kubelogin"
+            )
+        await super()._refresh_oidc(provider)

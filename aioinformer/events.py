@@ -1,0 +1,77 @@
+"""What a subscription yields: small typed events, made for ``match``.
+
+match event:
+    case Added(object=new): ...
+    case Updated(old=old, object=new): ...
+    case Deleted(object=gone): ...
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar, Generic, TypeVar
+
+import msgspec
+
+__all__ = ["Added", "Deleted", "Event", "EventType", "Resynced", "Synced", "Updated"]
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class EventType(StrEnum):
+    """The ``type`` of an event."""
+
+    ADDED = "ADDED"
+    UPDATED = "UPDATED"
+    DELETED = "DELETED"
+    RESYNCED = "RESYNCED"
+    SYNCED = "SYNCED"
+
+
+class Added(msgspec.Struct, Generic[T_co], frozen=True):
+    """An object this subscription had not seen. ``initial``: it was there when the subscription began."""
+
+    object: T_co
+    initial: bool = False
+    key: str = ""
+    type: ClassVar[EventType] = EventType.ADDED
+
+
+class Updated(msgspec.Struct, Generic[T_co], frozen=True):
+    """An object changed. ``old`` is what this subscription last saw of it."""
+
+    object: T_co
+    old: T_co
+    key: str = ""
+    type: ClassVar[EventType] = EventType.UPDATED
+
+
+class Deleted(msgspec.Struct, Generic[T_co], frozen=True):
+    """An object is gone from the cluster or from the selector.
+
+    ``object`` is its last known state. ``final_state_known`` is false when the delete itself was missed and found by
+    comparing a new list with the cache: the object may have changed once more before it went.
+    """
+
+    object: T_co
+    final_state_known: bool = True
+    key: str = ""
+    type: ClassVar[EventType] = EventType.DELETED
+
+
+class Resynced(msgspec.Struct, Generic[T_co], frozen=True):
+    """Nothing changed; the resync period asks you to look at this object again."""
+
+    object: T_co
+    key: str = ""
+    type: ClassVar[EventType] = EventType.RESYNCED
+
+
+class Synced(msgspec.Struct, frozen=True):
+    """Everything that was there has been yielded; what follows is live. The cache stands at ``resource_version``."""
+
+    resource_version: str
+    type: ClassVar[EventType] = EventType.SYNCED
+
+
+Event = Added[T_co] | Updated[T_co] | Deleted[T_co] | Resynced[T_co] | Synced

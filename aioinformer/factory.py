@@ -1,0 +1,262 @@
+"""The shared factory: one informer per resource, scope and selectors, and the life of all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import anyio
+
+from aioinformer.collection import Collection
+from aioinformer.credentials import default_client
+from aioinformer.discovery import Discovery
+from aioinformer.errors import (
+    CacheSyncError,
+    CacheSyncTimeout,
+    InformerConflict,
+    InvalidOption,
+    NotRunning,
+)
+from aioinformer.groups import Groups
+from aioinformer.informer import Informer
+from aioinformer.naming import named_resource
+from aioinformer.options import InformerOptions, InformerSpec
+from aioinformer.selectors import LabelSelector
+from aioinformer.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from typing import Self, Unpack
+
+    from kubernetes_asyncio.client import ApiClient
+
+    from aioinformer.objects import KubeObject
+    from aioinformer.resource import GroupVersionResource
+
+__all__ = ["SharedInformerFactory"]
+
+logger = logging.getLogger(__name__)
+
+M = TypeVar("M")
+
+
+class SharedInformerFactory(Groups):
+    """Makes informers and keeps them: asked twice for the same, it gives the same.
+
+    Enter it with ``async with``; leaving ends every informer, subscription and connection in well under a second,
+    whatever they were doing. It can be made, and asked for informers, outside a running loop: nothing is sent before
+    it is entered. Built-in resources are attributes: ``factory.apps.v1.deployments``.
+
+    Args:
+        api_client: a ``kubernetes_asyncio`` client, which stays yours: it is neither closed nor changed. ``None``: from
+            kubeconfig, else from the pod's service account.
+        namespace: the namespace of informers that name none and whose resource has namespaces; ``None`` for all.
+        resync: the resync period, in seconds, of informers that name none.
+        **defaults: any other of ``InformerOptions``, for informers that do not say otherwise.
+
+    Raises:
+        InvalidOption: an option that does not exist or cannot work.
+    """
+
+    def __init__(
+        self,
+        api_client: ApiClient | None = None,
+        *,
+        namespace: str | None = None,
+        resync: float | None = None,
+        **defaults: Any,
+    ) -> None:
+        self._api_client = api_client
+        self._defaults: dict[str, Any] = {"namespace": namespace, "resync": resync, **defaults}
+        self._informers: dict[tuple[object, ...], Informer[Any]] = {}
+        self._specs: dict[tuple[object, ...], InformerSpec] = {}
+        self._supervisor: asyncio.Task[None] | None = None
+        self._tasks: anyio.abc.TaskGroup | None = None
+        self._transport: Transport | None = None
+        self._discovery: Discovery | None = None
+        self._ended = False
+        _check_names(self._defaults)
+        InformerSpec(named_resource("pods"), **_parsed({**self._defaults, "namespace": namespace})).checked()
+
+    @property
+    def informers(self) -> tuple[Informer[Any], ...]:
+        """The informers there are, in the order they were asked for."""
+        return tuple(informer for informer in self._informers.values() if not informer.is_stopped)
+
+    @overload
+    def informer(self, resource: type[M], **options: Unpack[InformerOptions]) -> Informer[M]: ...
+    @overload
+    def informer(
+        self, resource: GroupVersionResource | str, *, model: type[M], **options: Unpack[InformerOptions]
+    ) -> Informer[M]: ...
+    @overload
+    def informer(
+        self, resource: GroupVersionResource | str, **options: Unpack[InformerOptions]
+    ) -> Informer[KubeObject]: ...
+    def informer(
+        self, resource: GroupVersionResource | str | type[Any], *, model: type[Any] | None = None, **options: Any
+    ) -> Informer[Any]:
+        """The shared informer on a resource; it starts at once when the factory is running.
+
+        Args:
+            resource: a ``GroupVersionResource``, a kubectl-style name (``"pods"``, ``"deployments.apps"``,
+                ``"widgets.v1.example.com"``), or a model class that names its resource: a ``kubernetes_asyncio`` model, or
+                a class with a ``__resource__`` attribute. A name without its version is looked up; give the full name,
+                or the same spelling everywhere, to share one informer.
+            model: what objects are handed out as, instead of ``KubeObject``: a ``msgspec.Struct`` or dataclass (only the
+                fields it declares are built), or a ``kubernetes_asyncio`` model.
+            **options: see ``InformerOptions``.
+
+        Raises:
+            InvalidOption: an option that does not exist or cannot work, or a name that is none.
+            InformerConflict: there is such an informer, with other options.
+            NotRunning: the factory has ended.
+        """
+        if self._ended:
+            raise NotRunning("this factory has ended; make a new one")
+        _check_names(options)
+        spec = self._spec(resource, model, options)
+        known = self._informers.get(spec.identity)
+        if known is not None and not known.is_stopped:
+            _check_conflict(self._specs[spec.identity], spec)
+            return known
+        informer: Informer[Any] = Informer(spec)
+        self._informers[spec.identity] = informer
+        self._specs[spec.identity] = spec
+        if self._tasks is not None:
+            self._start(informer, spec)
+        return informer
+
+    async def wait_for_cache_sync(self, timeout: float | None = None, *, keep_waiting: bool = False) -> None:  # noqa: ASYNC109  # part of the promise: the error says why
+        """Return once every informer that was asked for so far is in sync.
+
+        Raises:
+            CacheSyncTimeout: not all were in time; says which, and why.
+            CacheSyncError: the server refuses one, and waiting would not help (unless ``keep_waiting``).
+            NotRunning: the factory is not running.
+        """
+        if self._tasks is None:
+            raise NotRunning("the factory is not running: enter it with 'async with' before waiting")
+        waits = [
+            asyncio.ensure_future(informer.wait_for_cache_sync(keep_waiting=keep_waiting))
+            for informer in self.informers
+        ]
+        if not waits:
+            return
+        try:
+            done, late = await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_EXCEPTION)
+            failures = [error for wait in done if (error := wait.exception()) is not None]
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        if failures:
+            raise _combined(failures)
+        if late:
+            lagging = [informer for informer in self.informers if not informer.synced]
+            raise CacheSyncTimeout(
+                f"not synced after {timeout:g} s: " + " | ".join(informer.explain_sync() for informer in lagging),
+                {informer.status.name: informer.status.last_error for informer in lagging},
+            )
+
+    async def __aenter__(self) -> Self:
+        if self._ended or self._supervisor is not None:
+            raise NotRunning("a factory is entered once; make a new one")
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._supervisor = asyncio.create_task(self._supervise(ready), name="aioinformer factory")
+        try:
+            await asyncio.wait({ready, self._supervisor}, return_when=asyncio.FIRST_COMPLETED)
+        except BaseException:
+            await self._end()
+            raise
+        if not ready.done():
+            self._ended = True
+            self._supervisor.result()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._end()
+
+    async def _supervise(self, ready: asyncio.Future[None]) -> None:
+        """Own every task and connection, in one task, so that ``async with`` may be left in another than it was entered in."""
+        async with self._connected(), anyio.create_task_group() as self._tasks:
+            for identity, informer in self._informers.items():
+                self._start(informer, self._specs[identity])
+            ready.set_result(None)
+            await anyio.sleep_forever()
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            client, refresh = self._api_client, None
+            if client is None:
+                client, refresh = await default_client()
+                stack.push_async_callback(client.close)
+            self._transport = await stack.enter_async_context(Transport(client, refresh))
+            self._discovery = Discovery(self._transport)
+            yield
+
+    async def _end(self) -> None:
+        self._ended = True
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            await asyncio.wait({self._supervisor})
+        for informer in self.informers:
+            await informer.aclose()
+
+    def _start(self, informer: Informer[Any], spec: InformerSpec) -> None:
+        assert self._tasks is not None and self._transport is not None and self._discovery is not None  # noqa: S101, PT018  # running
+        self._tasks.start_soon(informer.run, Collection(spec, self._transport, self._discovery), name=str(spec))
+
+    def _spec(
+        self, resource: GroupVersionResource | str | type[Any], model: type[Any] | None, options: Any
+    ) -> InformerSpec:
+        if isinstance(resource, type):
+            model = model or resource
+        given = _parsed({**self._defaults, "model": model, **options})
+        spec = InformerSpec(named_resource(resource), **given)
+        inherited = "namespace" not in options and spec.namespace is not None
+        if inherited and (builtin := spec.builtin) is not None and not builtin.namespaced:
+            spec = replace(spec, namespace=None)
+        return spec.checked()
+
+
+def _check_names(options: dict[str, Any]) -> None:
+    unknown = sorted(options.keys() - InformerOptions.__annotations__.keys())
+    if unknown:
+        raise InvalidOption(
+            f"there is no option {unknown[0]!r}; there are {', '.join(InformerOptions.__annotations__)}"
+        )
+
+
+def _parsed(options: dict[str, Any]) -> dict[str, Any]:
+    parsed = {name: value for name, value in options.items() if value is not None}
+    if "label_selector" in parsed:
+        parsed["label_selector"] = LabelSelector.parse(parsed["label_selector"])
+    return parsed
+
+
+def _check_conflict(known: InformerSpec, asked: InformerSpec) -> None:
+    conflicts = known.conflicts_with(asked)
+    if conflicts:
+        raise InformerConflict(
+            f"there is an informer on {known} already, with another {' and '.join(conflicts)}: use the same everywhere, or a "
+            "factory of its own"
+        )
+
+
+def _combined(failures: list[BaseException]) -> BaseException:
+    errors = {
+        name: error
+        for failure in failures
+        if isinstance(failure, CacheSyncError)
+        for name, error in failure.errors.items()
+    }
+    if len(failures) == 1 or not errors:
+        return failures[0]
+    combined = CacheSyncError(" | ".join(map(str, failures)), errors)
+    combined.__cause__ = failures[0]
+    return combined

@@ -1,0 +1,64 @@
+"""Who is told of changes. Subscriptions are held weakly: one that nobody iterates any more is simply gone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aioinformer.batches import Change
+    from aioinformer.subscription import Subscription
+
+__all__ = ["Fanout"]
+
+SLICE = 500
+"""Changes handed to every subscriber before the loop gets a turn."""
+
+
+class Fanout:
+    """The subscriptions of one informer."""
+
+    def __init__(self) -> None:
+        self._subscriptions: WeakSet[Subscription[Any]] = WeakSet()
+        self._synced_version: str | None = None
+
+    def __len__(self) -> int:
+        return len(self._subscriptions)
+
+    @property
+    def pending(self) -> tuple[int, ...]:
+        """Events waiting, per subscription."""
+        return tuple(subscription.pending for subscription in self._subscriptions)
+
+    def attach(self, subscription: Subscription[Any], resource_version: str) -> None:
+        """A new subscriber: it starts now if the cache is in sync, else when it is."""
+        self._subscriptions.add(subscription)
+        if self._synced_version is not None:
+            subscription.start(resource_version)
+
+    def synced(self, resource_version: str) -> None:
+        """The cache is in sync for the first time: every subscriber replays it."""
+        self._synced_version = resource_version
+        for subscription in list(self._subscriptions):
+            subscription.start(resource_version)
+
+    async def deliver(self, changes: Sequence[Change]) -> None:
+        """Hand changes to everybody who was there when the cache made them.
+
+        One who joins between two slices has them in its replay already, so it is not given the rest.
+        """
+        subscriptions = list(self._subscriptions)
+        for start in range(0, len(changes), SLICE):
+            if start:
+                await asyncio.sleep(0)
+            for subscription in subscriptions:
+                subscription.offer(changes[start : start + SLICE])
+
+    def finish(self, failure: Exception | None = None) -> None:
+        """The informer has stopped: every subscription ends, with this error if there is one."""
+        for subscription in list(self._subscriptions):
+            subscription.finish(failure)
+        self._subscriptions.clear()

@@ -1,0 +1,367 @@
+"""One shared informer: a reflector that fills a queue, a cache that empties it, subscriptions that hear of it.
+
+The way in: ``Informer.run`` starts the two coroutines, ``_apply`` is the only writer of the cache.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import logging
+import random
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import anyio
+
+from aioinformer.batches import Batch, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage
+from aioinformer.bell import Bell
+from aioinformer.errors import (
+    CacheSyncError,
+    CacheSyncTimeout,
+    InformerClosed,
+    InformerError,
+    InvalidOption,
+    NotRunning,
+    WaitTimeout,
+)
+from aioinformer.events import Added, Resynced, Updated
+from aioinformer.fanout import Fanout
+from aioinformer.lister import Lister
+from aioinformer.listwatch import ListWatch
+from aioinformer.options import check_resync, index_function
+from aioinformer.reflector import Reflector
+from aioinformer.resource import at_least
+from aioinformer.selectors import LabelSelector
+from aioinformer.status import InformerState, InformerStatus, Monitor
+from aioinformer.store import Store
+from aioinformer.subscription import DEFAULT_MAX_PENDING, Overflow, Scope, Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from aioinformer.options import Indexer, InformerSpec
+    from aioinformer.reflector import Source
+    from aioinformer.resource import GroupVersionResource, ResourceName
+    from aioinformer.store import Quarantined
+
+__all__ = ["Informer"]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+QUEUE_SIZE = 16
+"""Batches between network and cache."""
+
+
+class Informer(Generic[T]):
+    """A live copy of one resource in one scope, shared by any number of consumers; made by a factory.
+
+    Reads (``get``, ``list``, ``by_index``, ``len``, ``in``, iteration) are synchronous and from memory. Before the first
+    sync the cache is empty; ``wait_for_cache_sync`` waits for it. ``T`` is what reads and events hand out: ``KubeObject``,
+    or the ``model`` that was asked for.
+    """
+
+    def __init__(self, spec: InformerSpec) -> None:
+        self._spec = spec
+        self._view: Callable[[Any], T] = spec.view()
+        self._store = Store(spec.index_functions(), spec.admission())
+        self._fanout = Fanout()
+        self._bell = Bell()
+        self._queue: asyncio.Queue[Batch] | None = None
+        self._machine = ListWatch(random.Random(), initial_list=spec.initial_list, page_size=spec.page_size)  # noqa: S311  # jitter
+        self._monitor: Monitor | None = None
+        self._scope: anyio.CancelScope | None = None
+        self._synced = False
+        self._stopped = False
+        self._failure: InformerError | None = None
+        self._done = asyncio.Event()
+        self.lister: Lister[T] = Lister(self._store, self._view)
+        """The same reads as an object of their own, to hand to code that only reads."""
+
+    @property
+    def resource(self) -> GroupVersionResource | ResourceName:
+        """What this is an informer on, as it was asked for."""
+        return self._spec.resource
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it has been closed, or its factory has ended."""
+        return self._stopped
+
+    @property
+    def synced(self) -> bool:
+        """Whether the initial state is in the cache. Stays true; see ``status.state`` for whether it is still followed."""
+        return self._synced
+
+    @property
+    def resource_version(self) -> str:
+        """The version the cache stands at, ``""`` before the first sync."""
+        return self._store.resource_version
+
+    @property
+    def quarantine(self) -> Mapping[str, Quarantined]:
+        """Objects that could not be decoded, transformed or indexed, by key, with the error."""
+        return dict(self._store.quarantine)
+
+    @property
+    def status(self) -> InformerStatus:
+        """How it is doing, as of now."""
+        monitor = self._monitor
+        return InformerStatus(
+            name=str(self._spec),
+            state=self._state(),
+            synced=self._synced,
+            resource_version=self._store.resource_version,
+            objects=len(self._store),
+            quarantined=len(self._store.quarantine),
+            last_error=monitor.last_error if monitor else None,
+            last_error_at=monitor.last_error_at if monitor else None,
+            attempts=monitor.attempts if monitor else 0,
+            next_retry=monitor.next_retry if monitor else None,
+            age=monitor.age if monitor else None,
+            restarts=max(0, monitor.snapshots - 1) if monitor else 0,
+            pending=self._fanout.pending,
+        )
+
+    def get(self, name: str, namespace: str | None = None) -> T | None:
+        """The object, or ``None``; ``name`` may be a whole key."""
+        return self.lister.get(name, namespace)
+
+    def list(
+        self, namespace: str | None = None, label_selector: str | Mapping[str, str] | LabelSelector | None = None
+    ) -> builtins.list[T]:
+        """The objects of a namespace, or of all, that match a label selector; see ``Lister.list``."""
+        return self.lister.list(namespace, label_selector)
+
+    def by_index(self, index: str, value: str) -> builtins.list[T]:
+        """The objects that have this value in an index; see ``Lister.by_index``."""
+        return self.lister.by_index(index, value)
+
+    def index_keys(self, index: str, value: str) -> builtins.list[str]:
+        """The keys of the objects that have this value in an index. ``InvalidOption``: there is no such index."""
+        return self._store.index_keys(index, value)
+
+    def index_values(self, index: str) -> builtins.list[str]:
+        """The values that some object has in an index. ``InvalidOption``: there is no such index."""
+        return self._store.index_values(index)
+
+    def add_indexer(self, name: str, indexer: Indexer) -> None:
+        """Index all objects by a further function, now and from now on.
+
+        What the function raises for an object that is there passes through, and nothing is added. Takes microseconds
+        per cached object, at once.
+
+        Raises:
+            InvalidOption: there is an index of this name.
+        """
+        self._store.add_indexer(name, index_function(indexer, self._view))
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._store
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.lister)
+
+    def events(
+        self,
+        *,
+        namespace: str | None = None,
+        label_selector: str | Mapping[str, str] | LabelSelector | None = None,
+        replay: bool = True,
+        resync: float | None = None,
+        max_pending: int = DEFAULT_MAX_PENDING,
+        overflow: Overflow = "coalesce",
+    ) -> Subscription[T]:
+        """Subscribe: present objects as ``Added(initial=True)``, then ``Synced``, then live changes.
+
+        The subscription begins with this call, not with the first ``anext``.
+
+        Args:
+            namespace: only this namespace.
+            label_selector: only objects that match; one that begins to match comes as ``Added``, one that ceases to as
+                ``Deleted``.
+            replay: whether to yield what is there already.
+            resync: seconds between rounds of ``Resynced``; the informer's own ``resync`` when ``None``.
+            max_pending: how many events may wait before events of one object are merged.
+            overflow: ``"coalesce"`` merges past that; ``"error"`` ends the subscription with ``SubscriptionLagged``.
+
+        Raises:
+            InvalidOption: an argument that cannot work.
+            InformerClosed: the informer has been stopped.
+        """
+        if self._stopped:
+            raise self._closed_error()
+        check_resync(resync)
+        subscription = Subscription(
+            self._store,
+            self._view,
+            Scope(namespace, LabelSelector.parse(label_selector)),
+            replay=replay,
+            resync=resync or self._spec.resync,
+            max_pending=max_pending,
+            overflow=overflow,
+        )
+        self._fanout.attach(subscription, self._store.resource_version)
+        return subscription
+
+    async def wait_for_cache_sync(self, timeout: float | None = None, *, keep_waiting: bool = False) -> None:  # noqa: ASYNC109  # part of the promise: the error says why
+        """Return once the initial state is in the cache.
+
+        Args:
+            timeout: seconds; ``None`` waits for ever.
+            keep_waiting: wait on through 401, 403 and 404, for access or a resource that is expected to come.
+
+        Raises:
+            CacheSyncTimeout: not in time; says the last error, the attempts, and when the next one is.
+            CacheSyncError: the server refuses, and waiting would not help.
+            InformerClosed: the informer was stopped.
+            NotRunning: the factory is not running.
+        """
+        if not self._synced:
+            self._check_running()
+
+        def settled() -> bool:
+            return self._synced or self._stopped or (not keep_waiting and self._blocked_by() is not None)
+
+        try:
+            async with asyncio.timeout(timeout):
+                await self._bell.until(settled)
+        except TimeoutError:
+            raise CacheSyncTimeout(
+                f"not synced after {timeout:g} s: {self.explain_sync()}", {str(self._spec): self.status.last_error}
+            ) from None
+        if self._synced:
+            return
+        blocked_by = self._blocked_by()
+        if blocked_by is None:
+            raise self._closed_error()
+        raise CacheSyncError(f"cannot sync: {self.explain_sync()}", {str(self._spec): blocked_by}) from blocked_by
+
+    async def wait_for(self, what: str | Callable[[T], bool], timeout: float | None = None) -> T:  # noqa: ASYNC109  # as above
+        """The first object, present or to come, that has this key or meets this predicate.
+
+        Raises:
+            WaitTimeout: none did within ``timeout`` seconds.
+            InformerClosed: the informer was stopped.
+        """
+        try:
+            async with asyncio.timeout(timeout), self.events(max_pending=1 << 30) as events:
+                async for event in events:
+                    if isinstance(event, Added | Updated | Resynced) and (
+                        event.key == what if isinstance(what, str) else what(event.object)
+                    ):
+                        return event.object
+        except TimeoutError:
+            wanted = f"object {what!r}" if isinstance(what, str) else "object that meets the predicate"
+            raise WaitTimeout(f"no {wanted} among {self._spec} within {timeout:g} s: {self.explain_sync()}") from None
+        raise self._closed_error()
+
+    async def wait_for_version(self, resource_version: str, timeout: float | None = None) -> None:  # noqa: ASYNC109  # as above
+        """Return once the cache has reached a version, such as that of your own write's response.
+
+        Bookmarks count, so it returns within about a minute even if the write was outside this informer's selectors.
+
+        Raises:
+            InvalidOption: it is not a resource version that can be compared.
+            WaitTimeout: not within ``timeout`` seconds.
+            InformerClosed: the informer was stopped.
+        """
+        try:
+            reached = at_least(resource_version)
+        except ValueError as error:
+            raise InvalidOption(str(error)) from None
+        try:
+            async with asyncio.timeout(timeout):
+                await self._bell.until(lambda: self._stopped or reached(self.resource_version))
+        except TimeoutError:
+            raise WaitTimeout(
+                f"{self._spec} stands at version {self.resource_version or 'none'} and did not reach {resource_version} "
+                f"within {timeout:g} s: {self.explain_sync()}"
+            ) from None
+        if self._stopped:
+            raise self._closed_error()
+
+    async def aclose(self) -> None:
+        """Stop this informer alone: its watch, its subscriptions, its waiters. The cache can still be read, as it last was.
+
+        The factory makes a fresh one when it is asked for the same again.
+        """
+        if self._scope is not None:
+            self._scope.cancel()
+            await self._done.wait()
+        self._finish()
+
+    def explain_sync(self) -> str:
+        """One line: how it is doing and why."""
+        status = self.status
+        parts = [f"{status.name} is {status.state}, {status.objects} objects"]
+        if status.last_error is not None:
+            parts.append(f"{status.attempts} failures in a row, the last: {status.last_error}")
+        if status.next_retry is not None:
+            parts.append(f"next try in {status.next_retry:.1f} s")
+        return "; ".join(parts)
+
+    async def run(self, source: Source) -> None:
+        """Follow the source until cancelled or closed. For the factory to call, once."""
+        clock = asyncio.get_running_loop().time
+        self._queue = asyncio.Queue(QUEUE_SIZE)
+        self._monitor = Monitor(str(self._spec), self._machine, clock, self._bell.ring)
+        reflector = Reflector(source, self._machine, self._queue, self._monitor, clock=clock)
+        try:
+            with anyio.CancelScope() as self._scope:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(reflector.run)
+                    tasks.start_soon(self._apply, self._queue)
+        except Exception as error:
+            logger.exception("%s: stopped by a defect", self._spec)
+            self._failure = InformerError(f"{self._spec} was stopped by a defect: {error!r}")
+            self._failure.__cause__ = error
+        finally:
+            self._finish()
+            self._done.set()
+
+    async def _apply(self, queue: asyncio.Queue[Batch]) -> None:
+        """Empty the queue into the cache, and tell of what changed: first the cache, then the subscribers."""
+        while True:
+            match await queue.get():
+                case Deltas() as deltas:
+                    await self._fanout.deliver(self._store.apply(deltas))
+                case SnapshotBegin():
+                    self._store.begin_snapshot()
+                case SnapshotPage() as page:
+                    self._store.stage(page)
+                case SnapshotCommit(version):
+                    changes = self._store.commit_snapshot(version)
+                    if self._synced:
+                        await self._fanout.deliver(changes)
+                    else:
+                        self._synced = True
+                        self._fanout.synced(version)
+            self._bell.ring()
+
+    def _state(self) -> InformerState:
+        if self._stopped:
+            return InformerState.STOPPED
+        return InformerState.IDLE if self._monitor is None else self._monitor.state(synced=self._synced)
+
+    def _blocked_by(self) -> InformerError | None:
+        return self._monitor.blocked_by if self._monitor else None
+
+    def _check_running(self) -> None:
+        if self._monitor is None and not self._stopped:
+            raise NotRunning(f"{self._spec} has not been started: enter its factory with 'async with' first")
+
+    def _closed_error(self) -> InformerError:
+        return self._failure or InformerClosed(f"{self._spec} has been stopped; ask the factory for it again")
+
+    def _finish(self) -> None:
+        self._stopped = True
+        self._fanout.finish(self._failure)
+        self._bell.ring()
+
+    def __repr__(self) -> str:
+        return f"<Informer {self._spec} {self._state()} objects={len(self._store)} version={self.resource_version or None}>"

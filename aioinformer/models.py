@@ -1,0 +1,102 @@
+"""Objects as instances of a class the user names: a Struct, a dataclass, or a Kubernetes client's model.
+
+The generated models of kubernetes_asyncio (and of the official client, which has the same shape) describe themselves
+in ``openapi_types`` and ``attribute_map``; reading those needs neither an ``ApiClient`` nor an import of the client.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["build_model", "model_builder"]
+
+M = TypeVar("M")
+_LIST = re.compile(r"list\[(.+)\]")
+_DICT = re.compile(r"dict\((?:str|string), ?(.+)\)")
+
+
+def build_model(model: type[M], raw: bytes) -> M:
+    """An instance of ``model`` from an object's JSON; see ``model_builder``."""
+    build: Callable[[bytes], M] = model_builder(model)
+    return build(raw)
+
+
+def model_builder(model: type[Any]) -> Callable[[bytes], Any]:
+    """The function that makes instances of ``model`` from JSON.
+
+    Raises:
+        TypeError: ``model`` is neither a Struct, nor a dataclass, nor a Kubernetes client's model.
+    """
+    key: Any = model  # mypy does not take a class for hashable
+    builder: Callable[[bytes], Any] = _builder_of(key)
+    return builder
+
+
+@cache
+def _builder_of(model: Any) -> Callable[[bytes], Any]:
+    if issubclass(model, msgspec.Struct) or dataclasses.is_dataclass(model):
+        return msgspec.json.Decoder(model).decode
+    if hasattr(model, "openapi_types") and hasattr(model, "attribute_map"):
+        build = _generated(model)
+        return lambda raw: build(msgspec.json.decode(raw))
+    raise TypeError(
+        f"{model.__name__} is no model: give a msgspec.Struct, a dataclass, or a kubernetes_asyncio model such as V1Pod"
+    )
+
+
+def _generated(model: type[Any]) -> Callable[[Any], Any]:
+    """Builds one generated model class; its fields' builders are made when first needed, as models refer to themselves."""
+    configuration = _lenient_configuration(sys.modules[model.__module__])
+
+    @cache
+    def field_builders() -> list[tuple[str, str, Callable[[Any], Any]]]:
+        package = sys.modules[model.__module__.rpartition(".")[0]]
+        return [
+            (name, model.attribute_map[name], _builder(kind, package)) for name, kind in model.openapi_types.items()
+        ]
+
+    def build(data: Any) -> Any:
+        fields = {name: make(data[key]) for name, key, make in field_builders() if data.get(key) is not None}
+        return model(local_vars_configuration=configuration, **fields)
+
+    return build
+
+
+@cache
+def _builder(kind: str, package: Any) -> Callable[[Any], Any]:
+    if match := _LIST.fullmatch(kind):
+        item = _builder(match[1], package)
+        return lambda values: [item(value) for value in values]
+    if match := _DICT.fullmatch(kind):
+        item = _builder(match[1], package)
+        return lambda values: {key: item(value) for key, value in values.items()}
+    if kind in {"datetime", "date"}:
+        return _timestamp
+    nested = getattr(package, kind, None)
+    return _generated(nested) if nested is not None else _same
+
+
+def _timestamp(value: str) -> datetime:
+    return msgspec.convert(value, datetime)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@cache
+def _lenient_configuration(module: Any) -> Any:
+    """A client configuration that lets models hold what servers send; making one per instance costs more than the rest."""
+    configuration = module.Configuration()
+    configuration.client_side_validation = False
+    return configuration

@@ -1,0 +1,188 @@
+"""What an informer is asked for, checked once, where it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypedDict, get_args
+
+import msgspec
+
+from aioinformer.errors import InvalidOption
+from aioinformer.listwatch import PAGE_SIZE, InitialList
+from aioinformer.models import model_builder
+from aioinformer.objects import JSON, KubeObject, Record
+from aioinformer.resource import APIResource, GroupVersionResource, ResourceName, find_builtin
+from aioinformer.selectors import LabelSelector
+
+if TYPE_CHECKING:
+    from aioinformer.store import Admission, IndexFunction
+
+__all__ = ["Indexer", "InformerOptions", "InformerSpec", "Transform"]
+
+Transform = Callable[[dict[str, JSON]], dict[str, JSON] | None]
+Indexer = Callable[[Any], Iterable[str] | str | None]
+
+
+class InformerOptions(TypedDict, total=False):
+    """The keyword arguments of ``factory.informer``; the factory's own ``**defaults`` are the same."""
+
+    namespace: str | None
+    """One namespace; ``None`` for all of them."""
+    label_selector: str | Mapping[str, str] | LabelSelector | None
+    """Evaluated by the server. An object that stops matching comes out as ``Deleted``."""
+    field_selector: str | None
+    """Evaluated by the server, which supports few fields: ``"spec.nodeName=node-1"``."""
+    metadata_only: bool
+    """Ask for PartialObjectMetadata: a fraction of the bytes, and no spec, status or data."""
+    transform: Transform | None
+    """Sees each version of an object once, as a dict it may change and return; ``None`` leaves the object out. It cannot
+    change name, namespace, uid or version. One that raises puts the object into quarantine."""
+    indexers: Mapping[str, Indexer] | None
+    """Index names and functions from an object to its value, its values, or ``None``."""
+    resync: float | None
+    """Seconds after which every subscription gets a ``Resynced`` for each object, again and again."""
+    initial_list: InitialList
+    """``"stream"`` (default; falls back to pages by itself), ``"consistent"`` pages, or ``"cached"``: from the server's
+    watch cache, cheaper for the server and possibly a little behind."""
+    page_size: int
+    """Objects per list page, 500 by default; 0 for all in one response."""
+
+
+@dataclass(frozen=True, slots=True)
+class InformerSpec:
+    """Checked options. What ``identity`` returns is what two callers have to agree on to share an informer."""
+
+    resource: GroupVersionResource | ResourceName
+    namespace: str | None = None
+    label_selector: LabelSelector = field(default_factory=LabelSelector)
+    field_selector: str | None = None
+    metadata_only: bool = False
+    model: type[Any] | None = None
+    transform: Transform | None = None
+    indexers: Mapping[str, Indexer] = field(default_factory=dict[str, Indexer])
+    resync: float | None = None
+    initial_list: InitialList = "stream"
+    page_size: int = PAGE_SIZE
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Resource, scope and selectors: one watch, one cache."""
+        return (self.resource, self.namespace, self.label_selector, self.field_selector, self.metadata_only)
+
+    @property
+    def builtin(self) -> APIResource | None:
+        """The built-in resource, if it is one."""
+        name = self.resource
+        if isinstance(name, GroupVersionResource):
+            name = ResourceName(name.resource, name.version, name.group)
+        return find_builtin(name)
+
+    def __str__(self) -> str:
+        where = f" in {self.namespace}" if self.namespace else ""
+        what = ", ".join(filter(None, (str(self.label_selector), self.field_selector)))
+        return f"{self.resource}{where}{f' ({what})' if what else ''}"
+
+    def checked(self) -> InformerSpec:
+        """Itself.
+
+        Raises:
+            InvalidOption: an option cannot work; the message names it and what can.
+        """
+        if self.namespace is not None and not _is_name(self.namespace):
+            raise InvalidOption(f"namespace is one namespace's name, or None for all of them, not {self.namespace!r}")
+        if self.namespace and (builtin := self.builtin) is not None and not builtin.namespaced:
+            raise InvalidOption(f"{builtin.gvr} is cluster-scoped: leave namespace={self.namespace!r} out")
+        check_resync(self.resync)
+        if self.initial_list not in get_args(InitialList):
+            raise InvalidOption(f"initial_list is one of {', '.join(get_args(InitialList))}, not {self.initial_list!r}")
+        if self.page_size < 0:
+            raise InvalidOption(f"page_size is a number of objects, or 0 for all at once, not {self.page_size!r}")
+        if self.model is not None:
+            try:
+                model_builder(self.model)
+            except TypeError as error:
+                raise InvalidOption(f"model: {error}") from None
+        return self
+
+    def conflicts_with(self, other: InformerSpec) -> list[str]:
+        """The options in which a later request contradicts this one; what it leaves out it does not contradict."""
+        conflicts = [name for name in ("model", "transform") if getattr(self, name) != getattr(other, name)]
+        for name in ("indexers", "resync"):
+            asked = getattr(other, name)
+            if asked and asked != getattr(self, name):
+                conflicts.append(name)
+        return conflicts
+
+    def view(self) -> Callable[[Record], Any]:
+        """The function that makes what readers get."""
+        if self.model is None:
+            return KubeObject
+        build = model_builder(self.model)
+        return lambda record: build(record.raw)
+
+    def admission(self) -> Admission | None:
+        """The function that sees each new version once: transform, and the proof that the model can hold it."""
+        transform, model = self.transform, self.model
+        if transform is None and model is None:
+            return None
+        view = self.view()
+
+        def admit(record: Record) -> Record | None:
+            kept = record if transform is None else _transformed(record, transform)
+            if kept is not None and model is not None:
+                view(kept)
+            return kept
+
+        return admit
+
+    def index_functions(self) -> dict[str, IndexFunction]:
+        """The indexers, as functions of a record."""
+        return {name: index_function(indexer, self.view()) for name, indexer in self.indexers.items()}
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def check_resync(resync: float | None) -> None:
+    """Refuse a period that is none.
+
+    Raises:
+        InvalidOption: it is not a positive number of seconds.
+    """
+    if resync is not None and not resync > 0:
+        raise InvalidOption(f"resync is a positive number of seconds, or None for no resync, not {resync!r}")
+
+
+def index_function(indexer: Indexer, view: Callable[[Record], Any]) -> IndexFunction:
+    """An indexer as a function of a record that always gives a collection of values."""
+
+    def values(record: Record) -> Iterable[str]:
+        value = indexer(view(record))
+        if value is None:
+            return ()
+        return (value,) if isinstance(value, str) else value
+
+    return values
+
+
+class _Labels(msgspec.Struct):
+    labels: dict[str, str] | None = None
+
+
+class _Labelled(msgspec.Struct):
+    metadata: _Labels
+
+
+def _transformed(record: Record, transform: Transform) -> Record | None:
+    document: dict[str, Any] = msgspec.json.decode(record.raw)
+    changed = transform(document)
+    if changed is None:
+        return None
+    identity = {"name": record.name, "namespace": record.namespace, "uid": record.uid}
+    identity["resourceVersion"] = record.resource_version
+    changed["metadata"] = {**changed.get("metadata", {}), **{name: value for name, value in identity.items() if value}}
+    raw = msgspec.json.encode(changed)
+    labels = msgspec.json.decode(raw, type=_Labelled).metadata.labels or {}
+    return Record(record.namespace, record.name, record.uid, record.resource_version, labels, raw)

@@ -1,0 +1,197 @@
+"""The coroutine that carries out what ``listwatch.py`` decides: list, watch, wait, and hand batches on.
+
+It owns no cache and judges nothing. Batches go to a bounded queue: when the cache is slower than the network the
+queue fills, reading stops, and TCP tells the server. A version counts as reached only once its batch is on the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from aioinformer.batches import Batch, Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage, Undecodable
+from aioinformer.errors import IdleTimeout, InformerError
+from aioinformer.transitions import After, State
+from aioinformer.wire import Bookmark, LineSplitter, decode_event, decode_item, decode_page
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from aioinformer.listwatch import ListWatch, Request, Step
+
+__all__ = ["Body", "Observer", "Reflector", "Source"]
+
+SLICE = 128
+"""Objects decoded before the loop gets a turn: about a millisecond's worth."""
+
+
+class Body(Protocol):
+    """A response under way."""
+
+    async def read(self) -> bytes:
+        """Whatever has arrived, at least a byte; ``b""`` at the end. Raises ``NetworkError``."""
+        ...
+
+
+class Source(Protocol):
+    """A collection on some API server: its path, selectors, credentials and transport are its own affair."""
+
+    def open(self, query: Mapping[str, str]) -> AbstractAsyncContextManager[Body]:
+        """Send a GET; entering yields the body, or raises ``APIError`` or ``NetworkError``."""
+        ...
+
+
+class Observer(Protocol):
+    """Who wants to know how it goes; called synchronously, must not raise."""
+
+    def requested(self, request: Request) -> None:
+        """A request is about to be sent."""
+
+    def heard(self) -> None:
+        """The server accepted the request, or sent bytes: it lives."""
+
+    def ended(self, step: Step, error: InformerError | None) -> None:
+        """The response is over, and this comes next."""
+
+
+class Reflector:
+    """Mirrors one collection into a queue of batches, for ever; see ``run``.
+
+    ``clock`` and ``sleep`` are the loop's unless a test gives others.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        machine: ListWatch,
+        queue: asyncio.Queue[Batch],
+        observer: Observer,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._source = source
+        self._machine = machine
+        self._queue = queue
+        self._observer = observer
+        self._clock = clock
+        self._sleep = sleep
+
+    async def run(self) -> None:
+        """List, watch, resume, relist. Returns never; cancel it to stop, which may drop a batch not yet on the queue."""
+        while True:
+            request = self._machine.request()
+            error: InformerError | None = None
+            self._observer.requested(request)
+            try:
+                if request.begins_snapshot:
+                    await self._queue.put(SnapshotBegin())
+                step = await (self._list(request) if request.state is State.LISTING else self._watch(request))
+            except InformerError as failure:
+                error = failure
+                step = self._machine.failed(failure, self._clock())
+            self._observer.ended(step, error)
+            if step.pause:
+                await self._sleep(step.pause)
+
+    async def _list(self, request: Request) -> Step:
+        async with self._source.open(request.query) as body:
+            self._observer.heard()
+            parts: list[bytes] = []
+            while chunk := await self._read(body):
+                parts.append(chunk)
+        page = decode_page(b"".join(parts))
+        for start in range(0, len(page.items), SLICE):
+            items = [decode_item(item, page.kind, page.api_version) for item in page.items[start : start + SLICE]]
+            await self._put(_snapshot_page(items))
+        step = self._machine.page(page.resource_version, page.continue_token, self._clock())
+        await self._commit_if_whole(step)
+        return step
+
+    async def _watch(self, request: Request) -> Step:
+        async with self._source.open(request.query) as body:
+            self._machine.opened(self._clock())
+            self._observer.heard()
+            splitter = LineSplitter()
+            while chunk := await self._read(body):
+                lines = splitter.feed(chunk)
+                for start in range(0, len(lines), SLICE):
+                    step = await self._hand_on(lines[start : start + SLICE])
+                    if step is not None:
+                        return step
+            splitter.close()
+        return self._machine.ended(self._clock())
+
+    async def _hand_on(self, lines: Sequence[bytes]) -> Step | None:
+        """Put these events on the queue, in order; a step means that the watch is not to be read on."""
+        pending: list[Delta | Undecodable] = []
+        for line in lines:
+            try:
+                event = decode_event(line)
+            except InformerError:
+                await self._flush(pending)
+                raise
+            if not isinstance(event, Bookmark):
+                pending.append(event)
+                continue
+            await self._flush(pending)
+            pending = []
+            step = await self._bookmark(event)
+            if step.after not in {After.GO_ON, After.COMMIT}:
+                return step
+        await self._flush(pending)
+        return None
+
+    async def _flush(self, events: list[Delta | Undecodable]) -> None:
+        if not events:
+            return
+        if self._machine.state is State.STREAMING:
+            await self._put(_snapshot_page(events))
+            self._machine.events("", self._clock())
+            return
+        version = next((v for event in reversed(events) if (v := _version(event))), "")
+        deltas = [event for event in events if isinstance(event, Delta)]
+        await self._put(Deltas(deltas, version, [event for event in events if isinstance(event, Undecodable)]))
+        self._machine.events(version, self._clock())
+
+    async def _bookmark(self, bookmark: Bookmark) -> Step:
+        watching = self._machine.state is State.WATCHING
+        if watching:
+            await self._put(Deltas([], bookmark.resource_version))
+        step = self._machine.bookmark(
+            bookmark.resource_version, self._clock(), initial_events_end=bookmark.ends_snapshot
+        )
+        await self._commit_if_whole(step)
+        return step
+
+    async def _commit_if_whole(self, step: Step) -> None:
+        if step.after is After.COMMIT:
+            await self._put(SnapshotCommit(self._machine.resource_version))
+
+    async def _put(self, batch: Batch) -> None:
+        await self._queue.put(batch)
+        await asyncio.sleep(0)  # putting on a queue with room does not give others a turn
+
+    async def _read(self, body: Body) -> bytes:
+        silence = self._machine.silence
+        try:
+            async with asyncio.timeout(silence):
+                chunk = await body.read()
+        except TimeoutError:
+            raise IdleTimeout(
+                f"nothing came for {silence:.0f} s where something should have: the connection is probably dead"
+            ) from None
+        self._observer.heard()
+        return chunk
+
+
+def _snapshot_page(events: Sequence[Delta | Undecodable]) -> SnapshotPage:
+    return SnapshotPage(
+        [event for event in events if isinstance(event, Delta)],
+        [event for event in events if isinstance(event, Undecodable)],
+    )
+
+
+def _version(event: Delta | Undecodable) -> str:
+    return event.record.resource_version if isinstance(event, Delta) else event.resource_version

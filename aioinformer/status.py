@@ -1,0 +1,159 @@
+"""How an informer is doing, as a frozen snapshot, and the log lines about it.
+
+Routine reconnects are DEBUG. What somebody has to mend, and a cache that has gone stale, is WARNING, once per attempt
+(so at most a few lines a minute), with the decision taken. Never an object's body, never a credential.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from aioinformer.transitions import After, Happening, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aioinformer.errors import InformerError
+    from aioinformer.listwatch import ListWatch, Request, Step
+
+__all__ = ["InformerState", "InformerStatus", "Monitor"]
+
+logger = logging.getLogger(__name__)
+
+STALE_AFTER = 60.0
+"""Seconds without proof of life, and without a watch, after which a cache counts as stale."""
+
+
+class InformerState(StrEnum):
+    """Where an informer stands. A normal reconnect goes from LIVE over RESUMING to LIVE."""
+
+    IDLE = "idle"
+    """Not started: its factory is not running."""
+    SYNCING = "syncing"
+    """The first snapshot is on its way."""
+    LIVE = "live"
+    """The cache follows the server."""
+    RESUMING = "resuming"
+    """The watch is being opened again, or a new snapshot fetched; reads show what was known before."""
+    STALE = "stale"
+    """No proof of life from the server for a minute: reads show an old state."""
+    DENIED = "denied"
+    """401 or 403: somebody has to grant access. It goes on trying."""
+    MISSING = "missing"
+    """404: the server does not serve the resource. It goes on trying."""
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class InformerStatus:
+    """A snapshot of one informer. Durations are seconds, moments are UTC."""
+
+    name: str
+    state: InformerState
+    synced: bool
+    resource_version: str
+    objects: int
+    quarantined: int
+    last_error: InformerError | None
+    last_error_at: datetime | None
+    attempts: int
+    """Failures in a row since the last progress."""
+    next_retry: float | None
+    """Seconds until the next attempt, ``None`` when none is waited for."""
+    age: float | None
+    """Seconds since the last proof of life from the server, ``None`` before the first."""
+    restarts: int
+    """Snapshots fetched after the first one."""
+    pending: tuple[int, ...]
+    """Events waiting, per subscription."""
+
+
+_TROUBLES = {
+    Happening.UNAUTHORIZED: InformerState.DENIED,
+    Happening.FORBIDDEN: InformerState.DENIED,
+    Happening.NOT_FOUND: InformerState.MISSING,
+}
+
+
+class Monitor:
+    """Watches one reflector (it is its ``Observer``) and remembers what a status needs.
+
+    ``blocked`` is called when the server refuses in a way that only a person can mend.
+    """
+
+    def __init__(self, name: str, machine: ListWatch, clock: Callable[[], float], blocked: Callable[[], None]) -> None:
+        self.name = name
+        self.last_error: InformerError | None = None
+        self.last_error_at: datetime | None = None
+        self.blocked_by: InformerError | None = None
+        self.snapshots = 0
+        self._machine = machine
+        self._clock = clock
+        self._blocked = blocked
+        self._connected = False
+        self._heard_at: float | None = None
+        self._retry_at: float | None = None
+        self._trouble: InformerState | None = None
+
+    @property
+    def attempts(self) -> int:
+        """Failures in a row since the last progress."""
+        return self._machine.failures
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the last proof of life."""
+        return None if self._heard_at is None else self._clock() - self._heard_at
+
+    @property
+    def next_retry(self) -> float | None:
+        """Seconds until the next attempt."""
+        return None if self._retry_at is None else max(0.0, self._retry_at - self._clock())
+
+    def state(self, *, synced: bool) -> InformerState:
+        """The state as of now."""
+        if self._trouble is not None:
+            return self._trouble
+        if not synced:
+            return InformerState.SYNCING
+        if self._connected and self._machine.state is State.WATCHING:
+            return InformerState.LIVE
+        return InformerState.STALE if (self.age or 0.0) > STALE_AFTER else InformerState.RESUMING
+
+    def requested(self, request: Request) -> None:
+        """A request is about to be sent."""
+        self._retry_at = None
+        self.snapshots += request.begins_snapshot
+        logger.debug("%s: %s %s", self.name, request.state, request.query)
+
+    def heard(self) -> None:
+        """The server lives."""
+        self._heard_at = self._clock()
+        self._connected = True
+        self._trouble = self.blocked_by = None
+
+    def ended(self, step: Step, error: InformerError | None) -> None:
+        """A response is over."""
+        self._connected = False
+        self._retry_at = self._clock() + step.pause if step.pause else None
+        if error is None:
+            return
+        self.last_error, self.last_error_at = error, datetime.now(UTC)
+        self._trouble = _TROUBLES.get(step.happening)
+        self.blocked_by = error if step.final else None
+        self._log(step, error)
+        if step.final:
+            self._blocked()
+
+    def _log(self, step: Step, error: InformerError) -> None:
+        stale = (self.age or 0.0) > STALE_AFTER
+        level = logging.WARNING if stale or step.final or step.after is After.FALL_BACK else logging.DEBUG
+        for_how_long = f", nothing heard for {self.age:.0f} s" if stale else ""
+        logger.log(
+            level, "%s: %s%s; next: %s in %.1f s (failure %d)",
+            self.name, error, for_how_long, step.after, step.pause, self.attempts,
+        )  # fmt: skip

@@ -1,0 +1,258 @@
+"""Fan-out: one subscriber's view of the changes, as an async iterator.
+
+A subscription first replays what the cache holds, then says ``Synced``, then yields live changes, with no gap and no
+repeat between the three, whenever it starts. It holds no task and no timer while nobody waits on it, and the informer
+holds it weakly: leaving ``async for`` and dropping it is enough to be rid of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
+
+from aioinformer.backlog import Backlog
+from aioinformer.errors import InvalidOption, SubscriptionLagged
+from aioinformer.events import Added, Deleted, Event, Resynced, Synced, Updated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+    from typing import Self
+
+    from aioinformer.batches import Change
+    from aioinformer.objects import Record
+    from aioinformer.selectors import LabelSelector
+
+__all__ = ["DEFAULT_MAX_PENDING", "CacheReads", "Overflow", "Scope", "Subscription"]
+
+T = TypeVar("T")
+
+Overflow = Literal["coalesce", "error"]
+DEFAULT_MAX_PENDING = 1024
+TURN = 0.002
+"""Seconds a consumer that never waits may run before others get a turn."""
+
+
+class CacheReads(Protocol):
+    """What a subscription reads of the cache."""
+
+    def get(self, key: str) -> Record | None:
+        """The record under a key."""
+        ...
+
+    def records(self, namespace: str | None = None) -> list[Record]:
+        """All records, or one namespace's."""
+        ...
+
+
+class Scope:
+    """Which objects a subscriber wants."""
+
+    __slots__ = ("namespace", "selector")
+
+    def __init__(self, namespace: str | None, selector: LabelSelector) -> None:
+        self.namespace = namespace
+        self.selector = selector
+
+    def __contains__(self, record: Record) -> bool:
+        return (self.namespace is None or record.namespace == self.namespace) and self.selector.matches(record.labels)
+
+    def narrow(self, change: Change) -> Change | None:
+        """The change as this subscriber sees it: entering the scope is an addition, leaving it a removal."""
+        old = change.old if change.old is not None and change.old in self else None
+        new = change.new if change.new is not None and change.new in self else None
+        if old is None and new is None:
+            return None
+        left = change.new is not None and new is None
+        return change._replace(old=old, new=new, final=old if left else change.final)
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing is left out."""
+        return self.namespace is None and not self.selector
+
+
+class Subscription(Generic[T]):
+    """One consumer's events; made by ``informer.events()``.
+
+    Iterate it with ``async for``, once. ``async with`` or ``aclose()`` ends it early; dropping the last reference does,
+    too. It ends by itself when its informer is stopped. Cancelling a pending ``anext`` loses nothing: the next one
+    yields what it would have.
+    """
+
+    def __init__(
+        self,
+        cache: CacheReads,
+        view: Callable[[Record], T],
+        scope: Scope,
+        *,
+        replay: bool = True,
+        resync: float | None = None,
+        max_pending: int = DEFAULT_MAX_PENDING,
+        overflow: Overflow = "coalesce",
+    ) -> None:
+        if max_pending < 1:
+            raise InvalidOption(f"max_pending has to be at least 1, not {max_pending!r}")
+        if overflow not in {"coalesce", "error"}:
+            raise InvalidOption(f"overflow is 'coalesce' (merge events per key) or 'error', not {overflow!r}")
+        self._cache = cache
+        self._view = view
+        self._scope = scope
+        self._replay = replay
+        self._resync = resync
+        self._max_pending = max_pending
+        self._overflow = overflow
+        self._backlog = Backlog(max_pending)
+        self._initial: deque[Record] = deque()
+        self._synced_version: str | None = None
+        self._due: deque[str] = deque()
+        self._resync_at: float | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._closed = False
+        self._failure: Exception | None = None
+        self._turn_ends = 0.0
+
+    @property
+    def pending(self) -> int:
+        """How many events wait to be taken, those of the replay included."""
+        return len(self._initial) + len(self._backlog)
+
+    @property
+    def merged(self) -> int:
+        """How many events were merged into others because too many waited."""
+        return self._backlog.merged
+
+    def start(self, resource_version: str) -> None:
+        """The cache is in sync at this version: replay what it holds. For the informer to call, once."""
+        if self._replay:
+            self._initial.extend(
+                record for record in self._cache.records(self._scope.namespace) if record in self._scope
+            )
+        self._synced_version = resource_version
+        self._wake()
+
+    def offer(self, changes: Iterable[Change]) -> None:
+        """Take changes in, in order. For the informer to call; never waits."""
+        if self._closed:
+            return
+        for change in changes:
+            seen = change if self._scope.is_everything else self._scope.narrow(change)
+            if seen is None:
+                continue
+            if self._overflow == "error" and self._backlog.is_full:
+                self._fail(
+                    SubscriptionLagged(
+                        f"more than {self._max_pending} events waited: take them faster, raise max_pending, or use overflow='coalesce'"
+                    )
+                )
+                return
+            self._backlog.push(seen)
+        self._wake()
+
+    def finish(self, failure: Exception | None = None) -> None:
+        """The informer has stopped: once what waits has been taken, end or raise. For the informer to call."""
+        self._closed = True
+        self._failure = self._failure or failure
+        self._wake()
+
+    async def aclose(self) -> None:
+        """End the subscription and drop what waits. A consumer that waits in ``anext`` gets the end of the iteration."""
+        self._closed = True
+        self._initial.clear()
+        self._backlog.clear()
+        self._due.clear()
+        self._synced_version = None
+        self._wake()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event[T]:
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._turn_ends:
+            await asyncio.sleep(0)
+            self._turn_ends = loop.time() + TURN
+        while True:
+            event = self._next_event()
+            if event is not None:
+                return event
+            if self._failure is not None:
+                raise self._failure
+            if self._closed:
+                raise StopAsyncIteration
+            if not self._resync_is_due(loop.time()):
+                await self._wait(loop)
+                self._turn_ends = loop.time() + TURN
+
+    def _next_event(self) -> Event[T] | None:
+        if self._initial:
+            record = self._initial.popleft()
+            return Added(self._view(record), True, record.key)  # noqa: FBT003
+        if self._synced_version is not None:
+            version, self._synced_version = self._synced_version, None
+            return Synced(version)
+        change = self._backlog.pop()
+        if change is not None:
+            return self._event(change)
+        while self._due:
+            present = self._cache.get(self._due.popleft())
+            if present is not None and present in self._scope:
+                return Resynced(self._view(present), present.key)
+        return None
+
+    def _event(self, change: Change) -> Event[T]:
+        key, old, new, final = change
+        if new is None:
+            gone = final if final is not None else old
+            assert gone is not None  # noqa: S101  # a change has at least one side
+            return Deleted(self._view(gone), final is not None, key)
+        if old is None:
+            return Added(self._view(new), False, key)  # noqa: FBT003
+        return Updated(self._view(new), self._view(old), key)
+
+    def _resync_is_due(self, now: float) -> bool:
+        """Start a round if the period is over; the first begins when the subscriber is first idle."""
+        if self._resync is None:
+            return False
+        if self._resync_at is None:
+            self._resync_at = now + self._resync
+            return False
+        if now < self._resync_at:
+            return False
+        self._resync_at = now + self._resync
+        self._due.extend(record.key for record in self._cache.records(self._scope.namespace))
+        return bool(self._due)
+
+    async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._waiter is not None:
+            raise RuntimeError("two tasks iterate over one subscription: give each its own informer.events()")
+        waiter = self._waiter = loop.create_future()
+        timer = loop.call_at(self._resync_at, self._wake) if self._resync_at is not None else None
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self._closed = True
+        self._wake()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open"
+        return f"<Subscription {state} pending={self.pending} merged={self.merged}>"

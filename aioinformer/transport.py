@@ -1,0 +1,200 @@
+"""The network: GET requests over the caller's kubernetes_asyncio client, one connection per watch.
+
+All that knows the HTTP and the Kubernetes client is here and in ``credentials.py``. Requests carry the client's TLS,
+proxy, SNI, default headers and credentials, but run on connections of their own: its pool stops at 100, and a watch
+past that would wait for ever without a word. Sockets have TCP keepalive, redirects are not followed (they would carry
+the credentials elsewhere), and every foreign exception becomes one of ours.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from aiohttp import ClientTimeout, hdrs
+
+from aioinformer.errors import MalformedResponse, NetworkError, api_error
+from aioinformer.wire import status_error
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from typing import Self
+
+    from kubernetes_asyncio.client import ApiClient
+
+__all__ = ["ResponseBody", "Transport"]
+
+CONNECT_TIMEOUT = 15.0
+"""Seconds for TCP, proxy and TLS together."""
+KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES = 30, 10, 3
+"""Seconds, seconds, and how many unanswered probes make a connection dead."""
+READ_BUFFER = 256 * 1024
+"""Bytes that wait in user space per connection before TCP is asked to slow down (aiohttp lets twice that wait)."""
+ERROR_BODY = 1024 * 1024
+JSON = "application/json"
+
+
+class ResponseBody:
+    """The body of a response under way."""
+
+    __slots__ = ("_content",)
+
+    def __init__(self, content: aiohttp.StreamReader) -> None:
+        self._content = content
+
+    async def read(self) -> bytes:
+        """Whatever has arrived, at least a byte; ``b""`` at the end.
+
+        Raises:
+            NetworkError: the connection broke.
+        """
+        try:
+            return await self._content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            raise NetworkError(f"the connection broke: {_say(error)}") from error
+
+
+class Transport:
+    """GET requests with the identity of an ``ApiClient``, which stays its owner's: it is neither closed nor changed.
+
+    ``refresh`` is called once when the server answers 401, before the one retry. Create it inside a running loop and
+    ``aclose`` it.
+    """
+
+    def __init__(self, api_client: ApiClient, refresh: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._client: Any = api_client
+        self._refresh = refresh
+        connector = api_client.rest_client.pool_manager.connector
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,
+                ssl=getattr(
+                    connector, "_ssl", True
+                ),  # the very context the client verifies with; it has no public name
+                socket_factory=keepalive_socket,
+            ),
+            trust_env=True,
+            read_bufsize=READ_BUFFER,
+            timeout=ClientTimeout(total=None, connect=CONNECT_TIMEOUT),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    @asynccontextmanager
+    async def get(
+        self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON
+    ) -> AsyncGenerator[ResponseBody]:
+        """Send a GET; the body can be read until the context is left, which closes the connection of an unread one.
+
+        Raises:
+            APIError: the server answered with anything but success; after a 401 the credentials were refreshed and the
+                request tried once more.
+            NetworkError: no connection came about.
+            MalformedResponse: the answer is not JSON, such as a login page.
+        """
+        response = await self._send(path, query or {}, accept)
+        try:
+            if response.status == 401 and await self._refreshed():  # noqa: PLR2004  # Unauthorized
+                response.close()
+                response = await self._send(path, query or {}, accept)
+            await _check(response)
+            yield ResponseBody(response.content)
+        finally:
+            response.close()  # gives the connection back if the body was read to its end
+
+    async def read(self, path: str, *, accept: str = JSON) -> bytes:
+        """The whole body of a GET; raises what ``get`` raises."""
+        parts: list[bytes] = []
+        async with self.get(path, accept=accept) as body:
+            while chunk := await body.read():
+                parts.append(chunk)
+        return b"".join(parts)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def _send(self, path: str, query: Mapping[str, str], accept: str) -> aiohttp.ClientResponse:
+        headers = {**self._client.default_headers, hdrs.ACCEPT: accept, hdrs.ACCEPT_ENCODING: "identity"}
+        parameters: list[tuple[str, str]] = list(query.items())
+        await self._client.update_params_for_auth(headers, parameters, ["BearerToken"])
+        rest = self._client.rest_client
+        options = {"proxy": rest.proxy, "proxy_headers": rest.proxy_headers, "server_hostname": rest.server_hostname}
+        url = self._client.configuration.host.rstrip("/") + path
+        try:
+            return await self._session.get(
+                url,
+                params=parameters,
+                headers=headers,
+                allow_redirects=False,
+                **{name: value for name, value in options.items() if value},
+            )
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise NetworkError(f"cannot reach {self._client.configuration.host}: {_say(error)}") from error
+
+    async def _refreshed(self) -> bool:
+        """Fetch credentials anew; a client of the caller's has its own hook for that, which runs with every request."""
+        if self._refresh is not None:
+            await self._refresh()
+            return True
+        return self._client.configuration.refresh_api_key_hook is not None
+
+
+async def _check(response: aiohttp.ClientResponse) -> None:
+    """Raise for anything but a JSON success."""
+    if response.ok and response.status < 300:  # noqa: PLR2004  # what is below is success
+        if "json" not in response.content_type:
+            raise MalformedResponse(
+                f"the server answered {response.content_type!r} where JSON was asked for: is a login page or proxy in the way?"
+            )
+        return
+    if response.status < 400:  # noqa: PLR2004  # a redirect
+        raise api_error(
+            response.status, "Redirect", "redirects are not followed, as they would carry the credentials along"
+        )
+    try:
+        body = await response.content.read(ERROR_BODY)
+    except (aiohttp.ClientError, OSError):
+        body = b""
+    raise status_error(response.status, body, _retry_after(response.headers.get(hdrs.RETRY_AFTER)))
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds to wait, from either form that RFC 9110 (10.2.3) allows; ``None`` when absent or unreadable."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def keepalive_socket(address: tuple[Any, ...]) -> socket.socket:
+    """A socket on which the kernel finds out in about a minute that the other side is gone.
+
+    Where a platform lacks one of the options its default stays.
+    """
+    made = socket.socket(*address[:3])
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    idle = "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE"  # macOS has its own name for it
+    options = {idle: KEEPALIVE_IDLE, "TCP_KEEPINTVL": KEEPALIVE_INTERVAL, "TCP_KEEPCNT": KEEPALIVE_PROBES}
+    for name, value in options.items():
+        if hasattr(socket, name):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
+
+
+def _say(error: BaseException) -> str:
+    return str(error) or type(error).__name__
