@@ -12,8 +12,10 @@ The rules:
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
-from aioinformer.batches import Change
+if TYPE_CHECKING:
+    from aioinformer.batches import Change
 
 __all__ = ["Backlog"]
 

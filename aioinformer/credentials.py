@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubernetes_asyncio.client import ApiClient, Configuration
 from kubernetes_asyncio.config import ConfigException, incluster_config
@@ -15,8 +14,10 @@ from kubernetes_asyncio.config.kube_config import KubeConfigLoader, KubeConfigMe
 
 from aioinformer.errors import ConfigurationError
 
-
 __all__ = ["default_client"]
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 _load_service_account: Callable[..., None] = incluster_config.load_incluster_config
 DEFAULT_KUBECONFIG = "~/.kube/config"
@@ -33,7 +34,7 @@ async def default_client() -> tuple[ApiClient, Callable[[], Awaitable[None]] | N
     """
     configuration = Configuration()
     paths = os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG
-    if any(Path(path).expanduser().exists() for path in paths.split(os.pathsep) if path):
+    if _exists(paths):
         await _load_kubeconfig(paths, configuration)
 
         async def refresh() -> None:
@@ -48,6 +49,10 @@ async def default_client() -> tuple[ApiClient, Callable[[], Awaitable[None]] | N
             f"account ({error}). Or pass api_client="
         ) from error
     return ApiClient(configuration), None
+
+
+def _exists(paths: str) -> bool:
+    return any(Path(path).expanduser().exists() for path in paths.split(os.pathsep) if path)
 
 
 async def _load_kubeconfig(paths: str, configuration: Configuration) -> None:

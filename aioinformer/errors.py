@@ -225,6 +225,7 @@ _BY_STATUS: dict[int, type[APIError]] = {
     422: Invalid,
     429: TooManyRequests,
 }
+_SERVER_ERRORS = 500
 _BY_REASON: dict[str, type[APIError]] = {"Expired": ResourceExpired, "Gone": ResourceExpired}
 # before causes were typed, two wordings were the only sign: kubernetes/kubernetes#91073 and #72170
 _TOO_LARGE_MESSAGES = ("Too large resource version", "Timeout: Too large resource version")
@@ -243,5 +244,7 @@ def api_error(
     if "ResourceVersionTooLarge" in causes or message.startswith(_TOO_LARGE_MESSAGES):
         kind: type[APIError] = ResourceVersionTooLarge
     else:
-        kind = _BY_REASON.get(reason) or _BY_STATUS.get(status) or (ServerError if status >= 500 else APIError)
+        kind = (
+            _BY_REASON.get(reason) or _BY_STATUS.get(status) or (ServerError if status >= _SERVER_ERRORS else APIError)
+        )
     return kind(status, reason, message, retry_after=retry_after, continue_token=continue_token)

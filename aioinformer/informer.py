@@ -6,7 +6,6 @@ The way in: ``Informer.run`` starts the two coroutines, ``_apply`` is the only w
 from __future__ import annotations
 
 import asyncio
-import builtins
 import logging
 import random
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -34,9 +33,10 @@ from aioinformer.resource import at_least
 from aioinformer.selectors import LabelSelector
 from aioinformer.status import InformerState, InformerStatus, Monitor
 from aioinformer.store import Store
-from aioinformer.subscription import DEFAULT_MAX_PENDING, Overflow, Scope, Subscription
+from aioinformer.subscription import DEFAULT_MAX_PENDING, Overflow, Scope, Subscription, Terms
 
 if TYPE_CHECKING:
+    import builtins
     from collections.abc import Callable, Iterator, Mapping
 
     from aioinformer.options import Indexer, InformerSpec
@@ -199,11 +199,13 @@ class Informer(Generic[T]):
         subscription = Subscription(
             self._store,
             self._view,
-            Scope(namespace, LabelSelector.parse(label_selector)),
-            replay=replay,
-            resync=resync or self._spec.resync,
-            max_pending=max_pending,
-            overflow=overflow,
+            Terms(
+                Scope(namespace, LabelSelector.parse(label_selector)),
+                replay=replay,
+                resync=resync or self._spec.resync,
+                max_pending=max_pending,
+                overflow=overflow,
+            ),
         )
         self._fanout.attach(subscription, self._store.resource_version)
         return subscription

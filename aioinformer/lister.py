@@ -5,12 +5,12 @@ Every read makes new views, so that what a reader does to what it got can never 
 
 from __future__ import annotations
 
-import builtins
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from aioinformer.selectors import LabelSelector
 
 if TYPE_CHECKING:
+    import builtins
     from collections.abc import Callable, Iterator, Mapping
 
     from aioinformer.objects import Record

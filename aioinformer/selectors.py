@@ -142,7 +142,7 @@ class _Parser:
         found: list[Requirement] = []
         while self._token:
             found.append(self._requirement())
-            if self._token == ",":
+            if self._token == ",":  # noqa: S105  # a token of the grammar
                 self._advance()
                 if not self._token:
                     raise self._error("a condition is missing after the last comma")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar, get_args
 
 from aioinformer.backlog import Backlog
 from aioinformer.errors import InvalidOption, SubscriptionLagged
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from aioinformer.objects import Record
     from aioinformer.selectors import LabelSelector
 
-__all__ = ["DEFAULT_MAX_PENDING", "CacheReads", "Overflow", "Scope", "Subscription"]
+__all__ = ["DEFAULT_MAX_PENDING", "CacheReads", "Overflow", "Scope", "Subscription", "Terms"]
 
 T = TypeVar("T")
 
@@ -73,6 +74,27 @@ class Scope:
         return self.namespace is None and not self.selector
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a subscriber asked for; see ``Informer.events``.
+
+    Raises:
+        InvalidOption: terms that cannot work.
+    """
+
+    scope: Scope
+    replay: bool = True
+    resync: float | None = None
+    max_pending: int = DEFAULT_MAX_PENDING
+    overflow: Overflow = "coalesce"
+
+    def __post_init__(self) -> None:
+        if self.max_pending < 1:
+            raise InvalidOption(f"max_pending has to be at least 1, not {self.max_pending!r}")
+        if self.overflow not in get_args(Overflow):
+            raise InvalidOption(f"overflow is 'coalesce' (merge events per key) or 'error', not {self.overflow!r}")
+
+
 class Subscription(Generic[T]):
     """One consumer's events; made by ``informer.events()``.
 
@@ -81,29 +103,12 @@ class Subscription(Generic[T]):
     yields what it would have.
     """
 
-    def __init__(
-        self,
-        cache: CacheReads,
-        view: Callable[[Record], T],
-        scope: Scope,
-        *,
-        replay: bool = True,
-        resync: float | None = None,
-        max_pending: int = DEFAULT_MAX_PENDING,
-        overflow: Overflow = "coalesce",
-    ) -> None:
-        if max_pending < 1:
-            raise InvalidOption(f"max_pending has to be at least 1, not {max_pending!r}")
-        if overflow not in {"coalesce", "error"}:
-            raise InvalidOption(f"overflow is 'coalesce' (merge events per key) or 'error', not {overflow!r}")
+    def __init__(self, cache: CacheReads, view: Callable[[Record], T], terms: Terms) -> None:
         self._cache = cache
         self._view = view
-        self._scope = scope
-        self._replay = replay
-        self._resync = resync
-        self._max_pending = max_pending
-        self._overflow = overflow
-        self._backlog = Backlog(max_pending)
+        self._terms = terms
+        self._scope = terms.scope
+        self._backlog = Backlog(terms.max_pending)
         self._initial: deque[Record] = deque()
         self._synced_version: str | None = None
         self._due: deque[str] = deque()
@@ -125,7 +130,7 @@ class Subscription(Generic[T]):
 
     def start(self, resource_version: str) -> None:
         """The cache is in sync at this version: replay what it holds. For the informer to call, once."""
-        if self._replay:
+        if self._terms.replay:
             self._initial.extend(
                 record for record in self._cache.records(self._scope.namespace) if record in self._scope
             )
@@ -140,10 +145,10 @@ class Subscription(Generic[T]):
             seen = change if self._scope.is_everything else self._scope.narrow(change)
             if seen is None:
                 continue
-            if self._overflow == "error" and self._backlog.is_full:
+            if self._terms.overflow == "error" and self._backlog.is_full:
                 self._fail(
                     SubscriptionLagged(
-                        f"more than {self._max_pending} events waited: take them faster, raise max_pending, or use overflow='coalesce'"
+                        f"more than {self._terms.max_pending} events waited: take them faster, raise max_pending, or use overflow='coalesce'"
                     )
                 )
                 return
@@ -196,7 +201,7 @@ class Subscription(Generic[T]):
     def _next_event(self) -> Event[T] | None:
         if self._initial:
             record = self._initial.popleft()
-            return Added(self._view(record), True, record.key)  # noqa: FBT003
+            return Added(self._view(record), True, record.key)
         if self._synced_version is not None:
             version, self._synced_version = self._synced_version, None
             return Synced(version)
@@ -216,19 +221,20 @@ class Subscription(Generic[T]):
             assert gone is not None  # noqa: S101  # a change has at least one side
             return Deleted(self._view(gone), final is not None, key)
         if old is None:
-            return Added(self._view(new), False, key)  # noqa: FBT003
+            return Added(self._view(new), False, key)
         return Updated(self._view(new), self._view(old), key)
 
     def _resync_is_due(self, now: float) -> bool:
         """Start a round if the period is over; the first begins when the subscriber is first idle."""
-        if self._resync is None:
+        period = self._terms.resync
+        if period is None:
             return False
         if self._resync_at is None:
-            self._resync_at = now + self._resync
+            self._resync_at = now + period
             return False
         if now < self._resync_at:
             return False
-        self._resync_at = now + self._resync
+        self._resync_at = now + period
         self._due.extend(record.key for record in self._cache.records(self._scope.namespace))
         return bool(self._due)
 

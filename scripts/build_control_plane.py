@@ -38,17 +38,15 @@ def kubernetes_version(sources: Path = SOURCES) -> str:
     match = re.search(r"^(?:require)?\s*k8s\.io/kubernetes (v\d+\.\d+\.\d+\S*)", text, re.MULTILINE)
     if match is None:
         raise BuildError(f"{sources}/kubernetes/go.mod does not pin k8s.io/kubernetes")
-    return match[1]
+    return str(match[1])
 
 
 def required_go(sources: Path = SOURCES) -> str:
     """The newest ``go`` line among the modules, such as ``1.26.0``."""
-    lines = [
+    lines: list[str] = [
         found
         for module in MODULES
-        for found in re.findall(
-            r"^go (\S+)", (sources / module / "go.mod").read_text(encoding="utf-8"), re.MULTILINE
-        )
+        for found in re.findall(r"^go (\S+)", (sources / module / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
     ]
     return max(lines, key=version_key)
 
@@ -171,6 +169,7 @@ def build(sources: Path = SOURCES) -> Path:
 
 
 def main() -> int:
+    """Build or verify, print the directory, and return the exit status."""
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     try:
         directory = verified_assets(Path(assets)) if assets else build()

@@ -1,7 +1,7 @@
 """Finding the executables of a real control plane.
 
-    ControlPlaneError (RuntimeError)
-    └── ControlPlaneUnavailable    no binaries on this machine
+ControlPlaneError (RuntimeError)
+└── ControlPlaneUnavailable    no binaries on this machine
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class ControlPlaneError(RuntimeError):
     """A control plane did not start, died, or refused a command."""
 
 
-class ControlPlaneUnavailable(ControlPlaneError):  # noqa: N818  says what is so, as CacheSyncTimeout does
+class ControlPlaneUnavailable(ControlPlaneError):
     """This machine has no (complete) control plane binaries; the message says how to get them."""
 
 

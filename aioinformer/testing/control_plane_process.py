@@ -21,6 +21,10 @@ _POLL_SECONDS = 0.02
 _TAIL_BYTES = 64 * 1024
 
 
+class PortTakenError(ControlPlaneError):
+    """A process died because another one listens on its port: worth another try."""
+
+
 class ControlPlaneProcess:
     """A named child process that can be started again after it ended."""
 
@@ -58,9 +62,12 @@ class ControlPlaneProcess:
 
     def check_running(self) -> None:
         """Raise `ControlPlaneError` with the exit status and the end of the log if it has died."""
-        if not self.running:
-            status = self._popen.returncode if self._popen is not None else "never started"
-            raise ControlPlaneError(f"{self.name} died (exit status {status}). Its log ends:\n{self.log_tail()}")
+        if self.running:
+            return
+        status = self._popen.returncode if self._popen is not None else "never started"
+        tail = self.log_tail()
+        kind = PortTakenError if "address already in use" in tail else ControlPlaneError
+        raise kind(f"{self.name} died (exit status {status}). Its log ends:\n{tail}")
 
     def log_tail(self, lines: int = 25) -> str:
         """The last lines of its output, or a note that there are none."""

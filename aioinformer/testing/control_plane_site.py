@@ -43,10 +43,12 @@ class Site:
 
     @property
     def url(self) -> str:
+        """The API server's base URL."""
         return f"https://127.0.0.1:{self.api_port}"
 
     @property
     def etcd_url(self) -> str:
+        """The base URL of etcd's client port and its JSON gateway."""
         return f"http://127.0.0.1:{self.etcd_port}"
 
     @property
@@ -56,10 +58,12 @@ class Site:
 
     @property
     def service_account_key(self) -> Path:
+        """The private key that signs service account tokens."""
         return self.directory / "service-account.key"
 
     @property
     def token_file(self) -> Path:
+        """The users kube-apiserver knows, as CSV."""
         return self.directory / "tokens.csv"
 
     def write_credentials(self) -> None:
@@ -70,9 +74,9 @@ class Site:
         )
         self.service_account_key.write_text(service_account_key(), encoding="ascii")
 
-    def write_kubeconfig(self, token: str) -> Path:
-        """A kubeconfig file with ``token``; the same path for the same token."""
-        path = self.directory / f"{'admin' if token == self.token else secrets.token_hex(8)}.kubeconfig"
+    def write_kubeconfig(self, name: str, token: str) -> Path:
+        """Write a kubeconfig with ``token`` to ``<name>.kubeconfig`` and return its path."""
+        path = self.directory / f"{name}.kubeconfig"
         content = {
             "apiVersion": "v1",
             "kind": "Config",
@@ -143,6 +147,8 @@ def api_server_command(binaries: Binaries, site: Site, *, all_apis: bool, flags:
         "--service-cluster-ip-range=10.0.0.0/24",
         # Endpoints may not be loopback addresses.
         "--endpoint-reconciler-type=none",
+        # By default SIGTERM waits a minute for open watches.
+        "--shutdown-watch-termination-grace-period=1s",
         *(["--runtime-config=api/all=true"] if all_apis else []),
         *flags,
     ]
