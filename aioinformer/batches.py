@@ -29,9 +29,8 @@ class Undecodable(NamedTuple):
 class Deltas(msgspec.Struct, gc=False):
     """Some consecutive events of a watch, in order; ``resource_version`` is the last one's (or a bookmark's)."""
 
-    items: list[Delta]
+    items: list[Delta | Undecodable]
     resource_version: str
-    undecodable: list[Undecodable] = []
 
 
 class SnapshotBegin(msgspec.Struct, gc=False):
@@ -41,8 +40,7 @@ class SnapshotBegin(msgspec.Struct, gc=False):
 class SnapshotPage(msgspec.Struct, gc=False):
     """Some objects of the snapshot; in a streamed one also deletes of objects sent earlier."""
 
-    items: list[Delta]
-    undecodable: list[Undecodable] = []
+    items: list[Delta | Undecodable]
 
 
 class SnapshotCommit(msgspec.Struct, gc=False):

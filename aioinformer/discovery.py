@@ -96,7 +96,8 @@ class Discovery:
 
     def __init__(self, source: DocumentSource) -> None:
         self._source = source
-        self._served: tuple[APIResource, ...] = ()
+        self.served: tuple[APIResource, ...] = ()
+        """What can be listed and watched, as of the last time the server was asked."""
 
     async def resolve(self, name: ResourceName) -> APIResource:
         """The resource a name means; of several the one that kubectl would take (core group first, preferred version).
@@ -108,16 +109,16 @@ class Discovery:
         known = find_builtin(name) or self._find(name)
         if known is not None:
             return known
-        self._served = tuple(await self._fetch())
+        self.served = tuple(await self._fetch())
         found = self._find(name)
         if found is None:
-            close = difflib.get_close_matches(name.name, {resource.gvr.resource for resource in self._served})
+            close = difflib.get_close_matches(name.name, {resource.gvr.resource for resource in self.served})
             hint = f"; did you mean {' or '.join(close)}?" if close else "; is its CustomResourceDefinition installed?"
             raise UnknownResource(404, "NotFound", f"the server serves no resource {str(name)!r}{hint}")
         return found
 
     def _find(self, name: ResourceName) -> APIResource | None:
-        return next((resource for resource in self._served if resource.answers_to(name)), None)
+        return next((resource for resource in self.served if resource.answers_to(name)), None)
 
     async def _fetch(self) -> list[APIResource]:
         found: list[APIResource] = []

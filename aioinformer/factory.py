@@ -209,7 +209,7 @@ class SharedInformerFactory(Groups):
 
     def _start(self, informer: Informer[Any], spec: InformerSpec) -> None:
         assert self._tasks is not None and self._transport is not None and self._discovery is not None  # noqa: S101, PT018  # running
-        self._tasks.start_soon(informer.run, Collection(spec, self._transport, self._discovery), name=str(spec))
+        informer.start(self._tasks, Collection(spec, self._transport, self._discovery))
 
     def _spec(
         self, resource: GroupVersionResource | str | type[Any], model: type[Any] | None, options: Any

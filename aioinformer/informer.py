@@ -1,6 +1,6 @@
 """One shared informer: a reflector that fills a queue, a cache that empties it, subscriptions that hear of it.
 
-The way in: ``Informer.run`` starts the two coroutines, ``_apply`` is the only writer of the cache.
+The way in: ``start`` sets the two coroutines going; ``_apply`` is the only writer of the cache.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     import builtins
     from collections.abc import Callable, Iterator, Mapping
 
+    from anyio.abc import TaskGroup
+
     from aioinformer.options import Indexer, InformerSpec
     from aioinformer.reflector import Source
     from aioinformer.resource import GroupVersionResource, ResourceName
@@ -68,7 +70,6 @@ class Informer(Generic[T]):
         self._store = Store(spec.index_functions(), spec.admission())
         self._fanout = Fanout()
         self._bell = Bell()
-        self._queue: asyncio.Queue[Batch] | None = None
         self._machine = ListWatch(random.Random(), initial_list=spec.initial_list, page_size=spec.page_size)  # noqa: S311  # jitter
         self._monitor: Monitor | None = None
         self._scope: anyio.CancelScope | None = None
@@ -307,17 +308,21 @@ class Informer(Generic[T]):
             parts.append(f"next try in {status.next_retry:.1f} s")
         return "; ".join(parts)
 
-    async def run(self, source: Source) -> None:
-        """Follow the source until cancelled or closed. For the factory to call, once."""
+    def start(self, tasks: TaskGroup, source: Source) -> None:
+        """Follow the source from now on, in this task group. For the factory to call, once."""
         clock = asyncio.get_running_loop().time
-        self._queue = asyncio.Queue(QUEUE_SIZE)
+        queue: asyncio.Queue[Batch] = asyncio.Queue(QUEUE_SIZE)
+        self._scope = anyio.CancelScope()
         self._monitor = Monitor(str(self._spec), self._machine, clock, self._bell.ring)
-        reflector = Reflector(source, self._machine, self._queue, self._monitor, clock=clock)
+        reflector = Reflector(source, self._machine, queue, self._monitor, clock=clock)
+        tasks.start_soon(self._run, self._scope, reflector, queue, name=str(self._spec))
+
+    async def _run(self, scope: anyio.CancelScope, reflector: Reflector, queue: asyncio.Queue[Batch]) -> None:
         try:
-            with anyio.CancelScope() as self._scope:
+            with scope:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(reflector.run)
-                    tasks.start_soon(self._apply, self._queue)
+                    tasks.start_soon(self._apply, queue)
         except Exception as error:
             logger.exception("%s: stopped by a defect", self._spec)
             self._failure = InformerError(f"{self._spec} was stopped by a defect: {error!r}")

@@ -42,7 +42,7 @@ PLAIN_BOOKMARKS_MEAN_UNABLE = 3
 STREAM_AGAIN_AFTER = 3600.0
 """Seconds for which a server that could not stream a list is asked for pages instead."""
 HEALTHY_WATCH = 60.0
-"""Seconds a watch has to live before an expired version counts as the first one again."""
+"""Seconds a watch has to live before a relist counts as the first one again."""
 SNAPSHOT_SILENCE = 30.0
 """Seconds without a byte after which a snapshot under way is given up."""
 UNKNOWN_RHYTHM_SLACK = 30.0
@@ -87,8 +87,8 @@ class ListWatch:
         self._initial_list = initial_list
         self._page_size = page_size
         self._backoff = Backoff(random)
-        self._expiries = Backoff(random)
-        self._expired_lately = False
+        self._relists = Backoff(random)
+        self._relisted_lately = False
         self._stream_again_at = float("-inf")
         self._broken_streams = 0
         self._short_watches = 0
@@ -104,7 +104,7 @@ class ListWatch:
     @property
     def failures(self) -> int:
         """Failures since the last progress."""
-        return self._backoff.failures + self._expiries.failures
+        return self._backoff.failures + self._relists.failures
 
     @property
     def silence(self) -> float:
@@ -118,6 +118,7 @@ class ListWatch:
     def request(self) -> Request:
         """What to ask the server now."""
         begins, self._at_beginning = self._at_beginning, False
+        self._events = 0
         match self.state:
             case State.LISTING:
                 return Request(self.state, self._list_query(), begins)
@@ -179,7 +180,7 @@ class ListWatch:
         if self.state is State.LISTING and what is Happening.EXPIRED and offer and not self._offer_taken:
             self._offer_taken = True
             self._continue = offer
-            return Step(what, After.RESUME, self._pause(Pause.IF_REPEATED))
+            return Step(what, After.RESUME, self._pause(Pause.RELIST_AGAIN))
         return self._step(what, now, error)
 
     def _bookmark_in_stream(self, resource_version: str, now: float, initial_events_end: bool) -> Step:  # noqa: FBT001  # its one caller's keyword
@@ -216,9 +217,11 @@ class ListWatch:
                 seconds += self._backoff.next()
             case Pause.SLOW:
                 seconds += self._backoff.slowest()
-            case Pause.IF_REPEATED:
-                seconds += self._expiries.next() if self._expired_lately else 0.0
-                self._expired_lately = True
+            case Pause.RELIST:
+                seconds += self._relists.next()
+            case Pause.RELIST_AGAIN:
+                seconds += self._relists.next() if self._relisted_lately else 0.0
+        self._relisted_lately |= pause in {Pause.RELIST, Pause.RELIST_AGAIN}
         return seconds
 
     def _begin_snapshot(self, now: float) -> None:
@@ -241,8 +244,8 @@ class ListWatch:
         self._short_watches = 0
         self._backoff.reset()
         if now - self._opened_at >= HEALTHY_WATCH:
-            self._expired_lately = False
-            self._expiries.reset()
+            self._relisted_lately = False
+            self._relists.reset()
 
     def _list_query(self) -> dict[str, str]:
         query = {"limit": str(self._page_size)} if self._page_size else {}

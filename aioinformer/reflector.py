@@ -104,7 +104,7 @@ class Reflector:
         page = decode_page(b"".join(parts))
         for start in range(0, len(page.items), SLICE):
             items = [decode_item(item, page.kind, page.api_version) for item in page.items[start : start + SLICE]]
-            await self._put(_snapshot_page(items))
+            await self._put(SnapshotPage(items))
         step = self._machine.page(page.resource_version, page.continue_token, self._clock())
         await self._commit_if_whole(step)
         return step
@@ -147,12 +147,11 @@ class Reflector:
         if not events:
             return
         if self._machine.state is State.STREAMING:
-            await self._put(_snapshot_page(events))
+            await self._put(SnapshotPage(events))
             self._machine.events("", self._clock())
             return
         version = next((v for event in reversed(events) if (v := _version(event))), "")
-        deltas = [event for event in events if isinstance(event, Delta)]
-        await self._put(Deltas(deltas, version, [event for event in events if isinstance(event, Undecodable)]))
+        await self._put(Deltas(events, version))
         self._machine.events(version, self._clock())
 
     async def _bookmark(self, bookmark: Bookmark) -> Step:
@@ -184,13 +183,6 @@ class Reflector:
             ) from None
         self._observer.heard()
         return chunk
-
-
-def _snapshot_page(events: Sequence[Delta | Undecodable]) -> SnapshotPage:
-    return SnapshotPage(
-        [event for event in events if isinstance(event, Delta)],
-        [event for event in events if isinstance(event, Undecodable)],
-    )
 
 
 def _version(event: Delta | Undecodable) -> str:

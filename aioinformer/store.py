@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from aioinformer.batches import Change
+from aioinformer.batches import Change, Delta
 from aioinformer.errors import InvalidOption
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from aioinformer.batches import Delta, Deltas, SnapshotPage
+    from aioinformer.batches import Deltas, SnapshotPage
     from aioinformer.objects import Record
 
     Admission = Callable[[Record], Record | None]
@@ -115,10 +115,11 @@ class Store:
     def apply(self, batch: Deltas) -> list[Change]:
         """Take in watch events; what they changed, in order. Costs microseconds per event: slice what is longer."""
         changes: list[Change] = []
-        for undecodable in batch.undecodable:
-            self._set_aside(Quarantined(*undecodable))
-        for delta in batch.items:
-            changes += self._apply(delta)
+        for item in batch.items:
+            if isinstance(item, Delta):
+                changes += self._apply(item)
+            else:
+                self._set_aside(Quarantined(*item))
         self.resource_version = batch.resource_version or self.resource_version
         return changes
 
@@ -132,11 +133,12 @@ class Store:
         """Take in some objects of the snapshot; the cache does not change yet."""
         if self._staged is None:
             raise RuntimeError("stage() before begin_snapshot()")
-        for undecodable in page.undecodable:
-            self._set_aside(Quarantined(*undecodable))
-            self._keep_staged(undecodable.key)
-        for delta in page.items:
-            self._stage(delta, self._staged)
+        for item in page.items:
+            if isinstance(item, Delta):
+                self._stage(item, self._staged)
+            else:
+                self._set_aside(Quarantined(*item))
+                self._keep_staged(item.key)
 
     def commit_snapshot(self, resource_version: str) -> list[Change]:
         """The snapshot is whole: make it the cache. What that changed: removals first, then the rest in its order."""
@@ -229,8 +231,13 @@ class Store:
         old = self._live.pop(key)
         return [] if old is None else [Change(key, old, None, self._final(old, final))]
 
-    def _final(self, old: Record, final: Record | None) -> Record:
-        """The last state of a removed object, admitted like any other; the cached one where that does not work."""
+    def _final(self, old: Record, final: Record | None) -> Record | None:
+        """The last state of a removed object, admitted like any other; the cached one where that does not work.
+
+        ``None`` when what was removed is another object than the cached one, whose own removal was missed.
+        """
+        if final is not None and final.uid != old.uid:
+            return None
         if final is None or self._admit is None:
             return final or old
         try:
@@ -242,6 +249,7 @@ class Store:
         record = delta.record
         key = record.key
         if delta.deleted:
+            self.quarantine.pop(key, None)
             staged.pop(key)
             self._restaged.pop(key, None)
             return

@@ -65,7 +65,9 @@ class Pause(StrEnum):
 
     NONE = "at once"
     BACKOFF = "backoff"
-    IF_REPEATED = "backoff if repeated"
+    RELIST = "backoff of relists"
+    """A backoff of its own, which a finished snapshot does not reset, only a watch that then lives on."""
+    RELIST_AGAIN = "backoff of relists, none for the first"
     SLOW = "slow end of the backoff"
 
 
@@ -95,6 +97,8 @@ class Rule(NamedTuple):
 _GO_ON = Rule(After.GO_ON)
 _RESUME = Rule(After.RESUME, Pause.BACKOFF)
 _SNAPSHOT = Rule(After.SNAPSHOT, Pause.BACKOFF)
+_EXPIRED = Rule(After.SNAPSHOT, Pause.RELIST_AGAIN)
+_RELIST = Rule(After.SNAPSHOT, Pause.RELIST)
 _FALL_BACK = Rule(After.FALL_BACK, Pause.BACKOFF)
 _FINAL_SNAPSHOT = Rule(After.SNAPSHOT, Pause.SLOW, final=True)
 
@@ -110,7 +114,7 @@ TABLE: dict[State, dict[Happening, Rule]] = {
         Happening.MALFORMED: _FALL_BACK,
         Happening.REFUSED: _FALL_BACK,
         Happening.OTHER: _FALL_BACK,
-        Happening.EXPIRED: Rule(After.SNAPSHOT, Pause.IF_REPEATED),
+        Happening.EXPIRED: _EXPIRED,
         Happening.TOO_LARGE: _SNAPSHOT,
         Happening.UNAVAILABLE: _SNAPSHOT,
         Happening.NETWORK: _SNAPSHOT,
@@ -125,7 +129,7 @@ TABLE: dict[State, dict[Happening, Rule]] = {
         Happening.MALFORMED: _RESUME,
         Happening.UNAVAILABLE: _RESUME,
         Happening.NETWORK: _RESUME,
-        Happening.EXPIRED: Rule(After.SNAPSHOT, Pause.IF_REPEATED),
+        Happening.EXPIRED: _EXPIRED,
         Happening.TOO_LARGE: _SNAPSHOT,
         Happening.OTHER: _SNAPSHOT,
         Happening.UNAUTHORIZED: Rule(After.RESUME, Pause.BACKOFF, final=True),
@@ -144,10 +148,10 @@ TABLE: dict[State, dict[Happening, Rule]] = {
         Happening.NETWORK: _RESUME,
         Happening.UNAUTHORIZED: Rule(After.RESUME, Pause.BACKOFF, final=True),
         Happening.FORBIDDEN: Rule(After.RESUME, Pause.SLOW, final=True),
-        Happening.EXPIRED: Rule(After.SNAPSHOT, Pause.IF_REPEATED),
-        Happening.TOO_LARGE: _SNAPSHOT,
-        Happening.REFUSED: _SNAPSHOT,
-        Happening.OTHER: _SNAPSHOT,
+        Happening.EXPIRED: _EXPIRED,
+        Happening.TOO_LARGE: _RELIST,
+        Happening.REFUSED: _FINAL_SNAPSHOT,
+        Happening.OTHER: _RELIST,
         Happening.NOT_FOUND: _FINAL_SNAPSHOT,
     },
 }

@@ -7,7 +7,7 @@ stays the bytes that arrived. No asyncio here, and no state but a splitter's unf
 from __future__ import annotations
 
 import sys
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -25,6 +25,8 @@ __all__ = [
     "decode_page",
     "status_error",
 ]
+
+F = TypeVar("F")
 
 MAX_LINE = 128 * 1024 * 1024
 """Bytes. etcd's default lets objects exceed 1.5 MB, and other stores more; past this it is no Kubernetes any more."""
@@ -120,28 +122,6 @@ class _BookmarkObject(msgspec.Struct):
     metadata: _BookmarkMeta
 
 
-class _Cause(msgspec.Struct):
-    reason: str = ""
-
-
-class _Details(msgspec.Struct, rename="camel"):
-    causes: list[_Cause] | None = None
-    retry_after_seconds: int = 0
-
-
-class _StatusMeta(msgspec.Struct):
-    token: str = msgspec.field(name="continue", default="")
-
-
-class _Status(msgspec.Struct):
-    kind: str = ""
-    code: int = 0
-    reason: str = ""
-    message: str = ""
-    details: _Details | None = None
-    metadata: _StatusMeta | None = None
-
-
 class _AnyEvent(msgspec.Struct):
     type: str
     object: msgspec.Raw
@@ -159,10 +139,13 @@ class _List(msgspec.Struct, rename="camel"):
     items: list[msgspec.Raw] | None = None
 
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON, no UTF-8, or nested deeper than it goes."""
+
 _decode_object = msgspec.json.Decoder(_Object).decode
 _decode_loosely = msgspec.json.Decoder(_LooseObject).decode
 _decode_bookmark = msgspec.json.Decoder(_BookmarkObject).decode
-_decode_status = msgspec.json.Decoder(_Status).decode
+_decode_document = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_any_event = msgspec.json.Decoder(_AnyEvent).decode
 _decode_list = msgspec.json.Decoder(_List).decode
 
@@ -183,7 +166,7 @@ def decode_event(line: bytes) -> WatchEvent:
             return Bookmark(meta.resource_version, (meta.annotations or {}).get(_INITIAL_EVENTS_END) == "true")
         if kind == b"ERROR":
             raise status_error(500, raw)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise MalformedResponse(f"a line of the watch is not a watch event: {_where(error)}") from None
     raise MalformedResponse(f"the watch sent an event of the unknown type {kind[:40]!r}")
 
@@ -196,7 +179,7 @@ def decode_item(raw: msgspec.Raw, kind: str, api_version: str) -> Delta | Undeco
     """
     try:
         return _delta(bytes(raw), deleted=False, kind=kind, api_version=api_version)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise MalformedResponse(f"an item of the list is not an object: {_where(error)}") from None
 
 
@@ -208,7 +191,7 @@ def decode_page(body: bytes) -> ListPage:
     """
     try:
         page = _decode_list(body)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise MalformedResponse(f"the list is not a Kubernetes list: {_where(error)}") from None
     if not page.kind.endswith("List"):
         raise MalformedResponse(f"the server answered with a {page.kind[:60]} where a list was asked for")
@@ -224,18 +207,28 @@ def decode_page(body: bytes) -> ListPage:
 def status_error(status: int, body: bytes, retry_after: float | None = None) -> APIError:
     """The error for a failed response: what the Status in the body says, or the bare HTTP status where it says nothing."""
     try:
-        said = _decode_status(body)
-    except msgspec.DecodeError:
+        said = _decode_document(body)
+    except _UNREADABLE:
+        said = {}
+    if said.get("kind") != "Status":  # what a proxy in between has to say is not the server's word
         return api_error(status, retry_after=retry_after)
-    details = said.details or _Details()
+    details = _field(said, "details", dict, {})
+    seconds = _field(details, "retryAfterSeconds", int, 0)
     return api_error(
-        said.code or status,
-        said.reason,
-        said.message,
-        retry_after=retry_after if retry_after is not None else (details.retry_after_seconds or None),
-        causes=[cause.reason for cause in details.causes or ()],
-        continue_token=said.metadata.token if said.metadata else "",
+        _field(said, "code", int, 0) or status,
+        _field(said, "reason", str, ""),
+        _field(said, "message", str, ""),
+        retry_after=retry_after if retry_after is not None else (float(seconds) or None),
+        causes=[_field(cause, "reason", str, "") for cause in _field(details, "causes", list, [])],
+        continue_token=_field(_field(said, "metadata", dict, {}), "continue", str, ""),
     )
+
+
+def _field(document: object, name: str, kind: type[F], default: F) -> F:
+    """A field of what may be a JSON object, if it is there and of this kind: no oddity makes the rest unreadable."""
+    fields: dict[str, object] = document if isinstance(document, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+    value = fields.get(name)
+    return value if isinstance(value, kind) else default
 
 
 def _split_event(line: bytes) -> tuple[bytes, bytes]:
@@ -251,7 +244,7 @@ def _split_event(line: bytes) -> tuple[bytes, bytes]:
 def _delta(raw: bytes, *, deleted: bool, kind: str = "", api_version: str = "") -> Delta | Undecodable:
     try:
         decoded = _decode_object(raw)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         return _undecodable(raw, error)
     if decoded.kind == "Table":
         raise MalformedResponse("the server answered with a Table, which holds no objects, although JSON was asked for")
@@ -262,11 +255,11 @@ def _delta(raw: bytes, *, deleted: bool, kind: str = "", api_version: str = "") 
     return Delta(deleted, Record(namespace, meta.name, meta.uid, meta.resourceVersion, meta.labels or {}, raw))
 
 
-def _undecodable(raw: bytes, error: msgspec.ValidationError) -> Undecodable:
+def _undecodable(raw: bytes, error: Exception) -> Undecodable:
     """What can still be said of an object whose metadata has the wrong shape."""
     try:
         fields = _decode_loosely(raw).metadata
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, RecursionError):
         fields = {}
     name, namespace = fields.get("name"), fields.get("namespace")
     key = f"{namespace}/{name}" if namespace else str(name or "")
@@ -274,6 +267,6 @@ def _undecodable(raw: bytes, error: msgspec.ValidationError) -> Undecodable:
     return Undecodable(key, version if isinstance(version, str) else "", error)
 
 
-def _where(error: msgspec.DecodeError) -> str:
+def _where(error: Exception) -> str:
     """What msgspec says, which names the place and the types but never quotes the body."""
     return str(error)

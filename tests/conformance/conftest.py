@@ -1,0 +1,127 @@
+"""The two clusters that every conformance test runs against.
+
+``embedded`` is aioinformer.testing's API server, new for each test. ``real`` is a kube-apiserver with etcd and a
+controller manager, started once a session (``make control-plane`` builds it), or the cluster of
+``AIOINFORMER_KUBECONFIG``. Without one those tests skip; with ``AIOINFORMER_REQUIRE_CONTROL_PLANE=1`` they fail.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from aioinformer import SharedInformerFactory
+from aioinformer.testing import ApiServer
+from aioinformer.testing.control_plane import (
+    ControlPlane,
+    ControlPlaneUnavailable,
+    control_plane_required,
+    require_binaries,
+)
+from tests.conformance.cluster import Cluster, configuration_from
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from kubernetes_asyncio.client import ApiClient
+
+
+class Embedded:
+    """The API server in a box."""
+
+    name = "embedded"
+
+    def __init__(self, server: ApiServer, kubeconfig: Path) -> None:
+        self.server = server
+        self.kubeconfig = kubeconfig
+
+    async def expire_history(self) -> None:
+        self.server.compact()
+        self.server.cut_watches()
+
+    async def open_watches(self, client: Cluster, resource: str) -> int:
+        return self.server.open_watches(resource)
+
+
+class Real:
+    """A kube-apiserver; ``plane`` is ``None`` for a cluster of the user's."""
+
+    name = "real"
+
+    def __init__(self, kubeconfig: Path, plane: ControlPlane | None) -> None:
+        self.kubeconfig = kubeconfig
+        self.plane = plane
+
+    async def expire_history(self) -> None:
+        if self.plane is None:
+            pytest.skip("a cluster named by AIOINFORMER_KUBECONFIG is not ours to compact and restart")
+        await self.plane.expire_resource_versions()
+
+    async def open_watches(self, client: Cluster, resource: str) -> int:
+        plural, version, *group = resource.split(".")
+        wanted = {"verb": "WATCH", "resource": plural, "version": version, "group": ".".join(group)}
+        gauges = [
+            (dict(re.findall(r'(\w+)="([^"]*)"', line)), float(line.rpartition(" ")[2]))
+            for line in (await client.text("/metrics")).splitlines()
+            if line.startswith("apiserver_longrunning_requests{")
+        ]
+        return int(sum(value for labels, value in gauges if wanted.items() <= labels.items()))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def real_backend() -> AsyncGenerator[Real]:
+    """The real control plane, once for the session."""
+    if kubeconfig := os.environ.get("AIOINFORMER_KUBECONFIG"):
+        yield Real(Path(kubeconfig), None)
+        return
+    try:
+        require_binaries(controllers=True)
+    except ControlPlaneUnavailable as reason:
+        if control_plane_required():
+            raise
+        pytest.skip(str(reason))
+    async with ControlPlane(controllers=True, all_apis=True) as plane:
+        yield Real(plane.kubeconfig, plane)
+
+
+@pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.control_plane)])
+def real(request: pytest.FixtureRequest) -> Real | None:
+    """The real backend, or ``None`` for the embedded one; this is what runs each test twice."""
+    backend: Real | None = request.getfixturevalue("real_backend") if request.param == "real" else None
+    return backend
+
+
+@pytest.fixture
+async def cluster(real: Real | None, tmp_path: Path) -> AsyncGenerator[Cluster]:
+    """A cluster with an empty namespace of its own."""
+    namespace = f"conformance-{uuid4().hex[:8]}"
+    if real is not None:
+        async with Cluster(real, namespace, configuration_from(real.kubeconfig)) as cluster:
+            yield cluster
+        return
+    async with ApiServer(token="administrator") as server:
+        kubeconfig = tmp_path / "kubeconfig"
+        server.write_kubeconfig(kubeconfig)
+        backend = Embedded(server, kubeconfig)
+        async with Cluster(backend, namespace, configuration_from(kubeconfig)) as cluster:
+            yield cluster
+
+
+@pytest.fixture
+async def client(cluster: Cluster) -> AsyncGenerator[ApiClient]:
+    """An administrator's client for the library."""
+    async with cluster.client() as client:
+        yield client
+
+
+@pytest.fixture
+async def factory(cluster: Cluster, client: ApiClient) -> AsyncGenerator[SharedInformerFactory]:
+    """A running factory, scoped to the test's namespace."""
+    async with SharedInformerFactory(client, namespace=cluster.namespace) as factory:
+        yield factory
