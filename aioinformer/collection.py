@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from aioinformer.discovery import Discovery
     from aioinformer.options import InformerSpec
+    from aioinformer.resource import APIResource
     from aioinformer.transport import ResponseBody, Transport
 
 __all__ = ["Collection"]
@@ -26,7 +27,7 @@ class Collection:
         self._spec = spec
         self._transport = transport
         self._discovery = discovery
-        self._resource = spec.resource if isinstance(spec.resource, GroupVersionResource) else None
+        self._found: APIResource | None = None
 
     @asynccontextmanager
     async def open(self, query: Mapping[str, str]) -> AsyncGenerator[ResponseBody]:
@@ -36,16 +37,16 @@ class Collection:
             UnknownResource: the server serves nothing of this name.
             APIError, NetworkError, MalformedResponse: see ``Transport.get``.
         """
-        path = (await self._located()).path(self._spec.namespace)
+        path = await self._path()
         async with self._transport.get(path, {**query, **self._selectors()}, accept=self._accept(query)) as body:
             yield body
 
-    async def _located(self) -> GroupVersionResource:
+    async def _path(self) -> str:
         if isinstance(self._spec.resource, GroupVersionResource):
-            return self._spec.resource
-        if self._resource is None:
-            self._resource = (await self._discovery.resolve(self._spec.resource)).gvr
-        return self._resource
+            return self._spec.resource.path(self._spec.namespace)
+        if self._found is None:
+            self._found = await self._discovery.resolve(self._spec.resource)
+        return self._found.gvr.path(self._spec.namespace if self._found.namespaced else None)
 
     def _selectors(self) -> dict[str, str]:
         selectors = {"labelSelector": str(self._spec.label_selector), "fieldSelector": self._spec.field_selector or ""}

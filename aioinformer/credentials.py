@@ -40,7 +40,7 @@ async def default_client() -> tuple[ApiClient, Callable[[], Awaitable[None]] | N
         async def refresh() -> None:
             await _load_kubeconfig(paths, configuration)
 
-        return ApiClient(configuration), refresh
+        return _client(configuration, f"the kubeconfig {paths}"), refresh
     try:
         _load_service_account(client_configuration=configuration)
     except ConfigException as error:
@@ -48,7 +48,7 @@ async def default_client() -> tuple[ApiClient, Callable[[], Awaitable[None]] | N
             f"no cluster to talk to: there is no kubeconfig at {paths} (set KUBECONFIG), and this is no pod with a service "
             f"account ({error}). Or pass api_client="
         ) from error
-    return ApiClient(configuration), None
+    return _client(configuration, "the service account"), None
 
 
 def _exists(paths: str) -> bool:
@@ -62,19 +62,39 @@ async def _load_kubeconfig(paths: str, configuration: Configuration) -> None:
         await loader.load_and_set(configuration)
     except ConfigurationError:
         raise
-    except Exception as error:  # the loader raises whatever its parsers raise
-        raise ConfigurationError(
-            f"the kubeconfig {paths} cannot be used: {str(error) or type(error).__name__}"
-        ) from error
+    except Exception as error:  # noqa: BLE001  # the loader raises whatever its parsers raise
+        raise ConfigurationError(f"the kubeconfig {paths} cannot be used: {_without_secrets(error)}") from None
+
+
+def _client(configuration: Configuration, origin: str) -> ApiClient:
+    try:
+        return ApiClient(configuration)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise ConfigurationError(f"the certificates or key of {origin} cannot be used: {error}") from error
+
+
+def _without_secrets(error: Exception) -> str:
+    """Upstream's messages may quote a whole user entry, token included, as a dict: what comes before is safe."""
+    return str(error).partition("{")[0] or type(error).__name__
 
 
 class _Loader(KubeConfigLoader):
-    """Refuses to send a refresh token over an unverified connection, which is what upstream does without an IdP CA."""
+    """Upstream's loader, but for two things.
+
+    It refuses to send a refresh token over an unverified connection, which upstream does without an IdP CA; and it
+    takes a token file that ends in a newline, as client-go does.
+    """
+
+    def _load_user_token(self) -> bool:
+        found = bool(super()._load_user_token())
+        if found:
+            self.token = self.token.strip()
+        return found
 
     async def _refresh_oidc(self, provider: Any) -> None:
         if self._retrieve_oidc_cacert(provider) is None:
             raise ConfigurationError(
-                "the kubeconfig's OIDC token has expired, and without idp-certificate-authority the refresh would send "
+                "the kubeconfig's OIDC token has expired, and without idp-certificate-authority-data the refresh would send "
                 "the refresh token over an unverified connection: set it, or use an exec plugin such as kubelogin"
             )
         await super()._refresh_oidc(provider)

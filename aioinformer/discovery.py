@@ -7,18 +7,22 @@ not in the answer is asked about again, as its CustomResourceDefinition may have
 
 from __future__ import annotations
 
+import asyncio
 import difflib
+import logging
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
-from aioinformer.errors import MalformedResponse, UnknownResource
+from aioinformer.errors import APIError, MalformedResponse, UnknownResource
 from aioinformer.resource import APIResource, GroupVersionResource, ResourceName, find_builtin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = ["Discovery", "DocumentSource"]
+
+logger = logging.getLogger(__name__)
 
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
 D = TypeVar("D")
@@ -41,14 +45,14 @@ class _AggregatedResource(msgspec.Struct, rename="camel"):
     resource: str
     scope: str = ""
     singular_resource: str = ""
-    short_names: list[str] = []
-    verbs: list[str] = []
+    short_names: list[str] | None = None
+    verbs: list[str] | None = None
     response_kind: _GroupVersionKind | None = None
 
 
 class _AggregatedVersion(msgspec.Struct):
     version: str
-    resources: list[_AggregatedResource] = []
+    resources: list[_AggregatedResource] | None = None
 
 
 class _Name(msgspec.Struct, frozen=True):
@@ -57,7 +61,7 @@ class _Name(msgspec.Struct, frozen=True):
 
 class _AggregatedGroup(msgspec.Struct):
     metadata: _Name = _Name()
-    versions: list[_AggregatedVersion] = []
+    versions: list[_AggregatedVersion] | None = None
 
 
 class _GroupVersion(msgspec.Struct, rename="camel"):
@@ -66,16 +70,16 @@ class _GroupVersion(msgspec.Struct, rename="camel"):
 
 class _Group(msgspec.Struct):
     name: str = ""
-    versions: list[_GroupVersion] = []
+    versions: list[_GroupVersion] | None = None
 
 
 class _Root(msgspec.Struct):
     """Any of APIGroupDiscoveryList, APIGroupList and APIVersions."""
 
     kind: str
-    items: list[_AggregatedGroup] = []
-    groups: list[_Group] = []
-    versions: list[str] = []
+    items: list[_AggregatedGroup] | None = None
+    groups: list[_Group] | None = None
+    versions: list[str] | None = None
 
 
 class _LegacyResource(msgspec.Struct, rename="camel"):
@@ -83,12 +87,12 @@ class _LegacyResource(msgspec.Struct, rename="camel"):
     kind: str
     namespaced: bool
     singular_name: str = ""
-    short_names: list[str] = []
-    verbs: list[str] = []
+    short_names: list[str] | None = None
+    verbs: list[str] | None = None
 
 
 class _LegacyResources(msgspec.Struct):
-    resources: list[_LegacyResource] = []
+    resources: list[_LegacyResource] | None = None
 
 
 class Discovery:
@@ -96,6 +100,7 @@ class Discovery:
 
     def __init__(self, source: DocumentSource) -> None:
         self._source = source
+        self._asking = asyncio.Lock()
         self.served: tuple[APIResource, ...] = ()
         """What can be listed and watched, as of the last time the server was asked."""
 
@@ -109,7 +114,10 @@ class Discovery:
         known = find_builtin(name) or self._find(name)
         if known is not None:
             return known
-        self.served = tuple(await self._fetch())
+        seen = self.served
+        async with self._asking:
+            if self.served is seen:  # whoever asked while we waited for our turn has asked for us
+                self.served = tuple(await self._fetch())
         found = self._find(name)
         if found is None:
             close = difflib.get_close_matches(name.name, {resource.gvr.resource for resource in self.served})
@@ -125,27 +133,25 @@ class Discovery:
         for path in ("/api", "/apis"):
             root = await self._read(path, _Root, ACCEPT)
             if root.kind == "APIGroupDiscoveryList":
-                found += _aggregated(root.items)
+                found += _aggregated(root.items or ())
             else:
-                versions = [("", version) for version in root.versions]
-                versions += [(group.name, v.version) for group in root.groups for v in group.versions]
+                versions = [("", version) for version in root.versions or ()]
+                versions += [(group.name, v.version) for group in root.groups or () for v in group.versions or ()]
                 for group, version in versions:
                     found += await self._group_version(group, version)
         return found
 
     async def _group_version(self, group: str, version: str) -> list[APIResource]:
         path = f"/apis/{group}/{version}" if group else f"/api/{version}"
-        resources = (await self._read(path, _LegacyResources)).resources
+        try:
+            resources = (await self._read(path, _LegacyResources)).resources or ()
+        except APIError as error:
+            logger.debug("discovery goes on without %s, which answers %s", path, error)
+            return []
         return [
-            APIResource(
-                GroupVersionResource(group, version, resource.name),
-                resource.kind,
-                resource.namespaced,
-                tuple(resource.short_names),
-                resource.singular_name,
-            )
-            for resource in resources
-            if {"list", "watch"} <= set(resource.verbs)
+            APIResource(gvr, r.kind, r.namespaced, tuple(r.short_names or ()), r.singular_name)
+            for r in resources
+            if (gvr := _watchable(group, version, r.name, r.verbs)) is not None
         ]
 
     async def _read(self, path: str, document: type[D], accept: str = "application/json") -> D:
@@ -158,13 +164,20 @@ class Discovery:
 
 def _aggregated(groups: Iterable[_AggregatedGroup]) -> Iterator[APIResource]:
     for group in groups:
-        for version in group.versions:
-            for resource in version.resources:
-                if {"list", "watch"} <= set(resource.verbs):
-                    yield APIResource(
-                        GroupVersionResource(group.metadata.name, version.version, resource.resource),
-                        resource.response_kind.kind if resource.response_kind else "",
-                        resource.scope == "Namespaced",
-                        tuple(resource.short_names),
-                        resource.singular_resource,
-                    )
+        for version in group.versions or ():
+            for r in version.resources or ():
+                gvr = _watchable(group.metadata.name, version.version, r.resource, r.verbs)
+                if gvr is not None:
+                    kind = r.response_kind.kind if r.response_kind else ""
+                    names = tuple(r.short_names or ())
+                    yield APIResource(gvr, kind, r.scope == "Namespaced", names, r.singular_resource)
+
+
+def _watchable(group: str, version: str, name: str, verbs: list[str] | None) -> GroupVersionResource | None:
+    """The resource, if it can be listed and watched, and if an aggregated server has named it as Kubernetes does."""
+    if not {"list", "watch"} <= set(verbs or ()):
+        return None
+    try:
+        return GroupVersionResource(group, version, name)
+    except ValueError:
+        return None

@@ -83,8 +83,8 @@ class SharedInformerFactory(Groups):
 
     @property
     def informers(self) -> tuple[Informer[Any], ...]:
-        """The informers there are, in the order they were asked for."""
-        return tuple(informer for informer in self._informers.values() if not informer.is_stopped)
+        """The informers there are, in the order they were asked for; one that a defect stopped stays until asked for anew."""
+        return tuple(i for i in self._informers.values() if not i.is_stopped or i.failure is not None)
 
     @overload
     def informer(self, resource: type[M], **options: Unpack[InformerOptions]) -> Informer[M]: ...

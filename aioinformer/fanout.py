@@ -23,26 +23,28 @@ class Fanout:
 
     def __init__(self) -> None:
         self._subscriptions: WeakSet[Subscription[Any]] = WeakSet()
+        self._waiting: set[Subscription[Any]] = set()
         self._synced_version: str | None = None
 
     def __len__(self) -> int:
-        return len(self._subscriptions)
+        return len(self._open())
 
     @property
     def pending(self) -> tuple[int, ...]:
         """Events waiting, per subscription."""
-        return tuple(subscription.pending for subscription in self._subscriptions)
+        return tuple(subscription.pending for subscription in self._open())
 
     def attach(self, subscription: Subscription[Any], resource_version: str) -> None:
         """A new subscriber: it starts now if the cache is in sync, else when it is."""
         self._subscriptions.add(subscription)
+        subscription.waiting_room = self._waiting
         if self._synced_version is not None:
             subscription.start(resource_version)
 
     def synced(self, resource_version: str) -> None:
         """The cache is in sync for the first time: every subscriber replays it."""
         self._synced_version = resource_version
-        for subscription in list(self._subscriptions):
+        for subscription in self._open():
             subscription.start(resource_version)
 
     async def deliver(self, changes: Sequence[Change]) -> None:
@@ -50,15 +52,30 @@ class Fanout:
 
         One who joins between two slices has them in its replay already, so it is not given the rest.
         """
-        subscriptions = list(self._subscriptions)
+        subscriptions = self._open()
+        if len(changes) <= SLICE:
+            for subscription in subscriptions:
+                subscription.offer(changes)
+            return
+        for subscription in subscriptions:
+            subscription.catching_up = True
         for start in range(0, len(changes), SLICE):
-            if start:
-                await asyncio.sleep(0)
             for subscription in subscriptions:
                 subscription.offer(changes[start : start + SLICE])
+            await asyncio.sleep(0)
+        for subscription in subscriptions:
+            subscription.caught_up()
 
     def finish(self, failure: Exception | None = None) -> None:
         """The informer has stopped: every subscription ends, with this error if there is one."""
-        for subscription in list(self._subscriptions):
+        for subscription in self._open():
             subscription.finish(failure)
         self._subscriptions.clear()
+
+    def _open(self) -> list[Subscription[Any]]:
+        """Those still open; the others are forgotten, whoever else may hold them."""
+        subscriptions = list(self._subscriptions)
+        for subscription in subscriptions:
+            if subscription.is_closed:
+                self._subscriptions.discard(subscription)
+        return [subscription for subscription in subscriptions if not subscription.is_closed]

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from aioinformer.batches import Change
     from aioinformer.options import Indexer, InformerSpec
     from aioinformer.reflector import Source
     from aioinformer.resource import GroupVersionResource, ResourceName
@@ -87,8 +88,13 @@ class Informer(Generic[T]):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it has been closed, or its factory has ended."""
+        """Whether it has been closed, its factory has ended, or a defect has stopped it."""
         return self._stopped
+
+    @property
+    def failure(self) -> InformerError | None:
+        """The defect that stopped it, if one did; every waiter and subscription raises it."""
+        return self._failure
 
     @property
     def synced(self) -> bool:
@@ -116,7 +122,7 @@ class Informer(Generic[T]):
             resource_version=self._store.resource_version,
             objects=len(self._store),
             quarantined=len(self._store.quarantine),
-            last_error=monitor.last_error if monitor else None,
+            last_error=self._failure or (monitor.last_error if monitor else None),
             last_error_at=monitor.last_error_at if monitor else None,
             attempts=monitor.attempts if monitor else 0,
             next_retry=monitor.next_retry if monitor else None,
@@ -237,7 +243,7 @@ class Informer(Generic[T]):
             raise CacheSyncTimeout(
                 f"not synced after {timeout:g} s: {self.explain_sync()}", {str(self._spec): self.status.last_error}
             ) from None
-        if self._synced:
+        if self._synced and self._failure is None:
             return
         blocked_by = self._blocked_by()
         if blocked_by is None:
@@ -342,13 +348,24 @@ class Informer(Generic[T]):
                 case SnapshotPage() as page:
                     self._store.stage(page)
                 case SnapshotCommit(version):
-                    changes = self._store.commit_snapshot(version)
-                    if self._synced:
-                        await self._fanout.deliver(changes)
-                    else:
-                        self._synced = True
-                        self._fanout.synced(version)
+                    await self._commit(version)
             self._bell.ring()
+
+    async def _commit(self, version: str) -> None:
+        """Make the staged snapshot the cache in one step; comparing before it and clearing away after it take turns."""
+        changes: list[Change] = []
+        if self._synced:
+            for part in self._store.difference():
+                changes += part
+                await asyncio.sleep(0)
+        rest = self._store.commit_snapshot(version)
+        if self._synced:
+            await self._fanout.deliver(changes)
+        else:
+            self._synced = True
+            self._fanout.synced(version)
+        for _ in rest:
+            await asyncio.sleep(0)
 
     def _state(self) -> InformerState:
         if self._stopped:

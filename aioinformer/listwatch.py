@@ -203,7 +203,9 @@ class ListWatch:
             case After.SNAPSHOT:
                 self._version_too_large = what is Happening.TOO_LARGE
                 self._begin_snapshot(now)
-            case After.GO_ON | After.RESUME:
+            case After.RESUME:  # a first page asked for again comes from a later version: what came of it is void
+                self._at_beginning = self.state is State.LISTING and not self._continue
+            case After.GO_ON:
                 pass
         return Step(what, rule.after, pause, rule.final)
 

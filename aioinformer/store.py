@@ -7,7 +7,8 @@ keeps its record, so a relist costs neither its bytes nor its index values again
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aioinformer.batches import Change, Delta
 from aioinformer.errors import InvalidOption
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     IndexFunction = Callable[[Record], Iterable[str]]
 
 __all__ = ["Quarantined", "Store"]
+
+
+SLICE = 2000
+"""Objects that are compared, or let go, before the loop gets a turn: about a millisecond's worth."""
 
 
 class Quarantined(NamedTuple):
@@ -90,6 +95,17 @@ class _Table:
             index.discard(key)
         return record
 
+    def dismantle(self) -> Iterator[None]:
+        """Let go of everything, some thousand objects at a time: a large dict freed at once is a pause."""
+        parts: list[dict[str, Any]] = [self.records, self.namespaces]
+        for index in self.indexes.values():
+            parts += [index.by_key, index.by_value]
+        for part in parts:
+            while part:
+                for _ in range(min(SLICE, len(part))):
+                    part.popitem()
+                yield
+
     def values_of(self, key: str) -> dict[str, tuple[str, ...]]:
         return {name: index.by_key.get(key, ()) for name, index in self.indexes.items()}
 
@@ -131,27 +147,32 @@ class Store:
 
     def stage(self, page: SnapshotPage) -> None:
         """Take in some objects of the snapshot; the cache does not change yet."""
-        if self._staged is None:
-            raise RuntimeError("stage() before begin_snapshot()")
+        staged = self._staging()
         for item in page.items:
             if isinstance(item, Delta):
-                self._stage(item, self._staged)
+                self._stage(item, staged)
             else:
                 self._set_aside(Quarantined(*item))
                 self._keep_staged(item.key)
 
-    def commit_snapshot(self, resource_version: str) -> list[Change]:
-        """The snapshot is whole: make it the cache. What that changed: removals first, then the rest in its order."""
-        staged, live = self._staged, self._live
-        if staged is None:
-            raise RuntimeError("commit_snapshot() before begin_snapshot()")
-        changes = [Change(key, live.records[key], None) for key in self._vanished(staged)]
-        for key in self._restaged:
-            changes += _replaced(key, live.records.get(key), staged.records[key])
+    def difference(self) -> Iterator[list[Change]]:
+        """What committing the snapshot will change, some at a time: removals first, then the rest in its order.
+
+        Nothing may be applied or staged until the snapshot is committed.
+        """
+        live, staged = self._live.records, self._staging().records
+        for keys in _sliced(live):
+            yield [Change(key, live[key], None) for key in keys if key not in staged]
+        for keys in _sliced(self._restaged):
+            yield [change for key in keys for change in _replaced(key, live.get(key), staged[key])]
+
+    def commit_snapshot(self, resource_version: str) -> Iterator[None]:
+        """The snapshot is whole: it is the cache from now on. What is returned lets go of the old one, a bit at a time."""
+        staged, old = self._staging(), self._live
         self._live, self._staged, self._restaged = staged, None, {}
         self.quarantine = {key: q for key, q in self.quarantine.items() if key in self._set_aside_since}
         self.resource_version = resource_version
-        return changes
+        return old.dismantle()
 
     def get(self, key: str) -> Record | None:
         """The record under a key."""
@@ -169,6 +190,10 @@ class Store:
         if namespace is None:
             return list(records.values())
         return [records[key] for key in self._live.namespaces.get(namespace, ())]
+
+    def keys(self, namespace: str | None = None) -> list[str]:
+        """All keys, or one namespace's, in the same order."""
+        return list(self._live.records if namespace is None else self._live.namespaces.get(namespace, ()))
 
     def by_index(self, index: str, value: str) -> list[Record]:
         """The records that have this value in the index."""
@@ -290,9 +315,16 @@ class Store:
         self.quarantine[quarantined.key] = quarantined
         self._set_aside_since.add(quarantined.key)
 
-    def _vanished(self, staged: _Table) -> Iterator[str]:
-        live = self._live.records
-        return (key for key in live if key not in staged.records)
+    def _staging(self) -> _Table:
+        if self._staged is None:
+            raise RuntimeError("no snapshot is under way: begin_snapshot() starts one")
+        return self._staged
+
+
+def _sliced(keys: Mapping[str, object]) -> Iterator[list[str]]:
+    iterator = iter(keys)
+    while part := list(islice(iterator, SLICE)):
+        yield part
 
 
 def _same(a: Record, b: Record) -> bool:

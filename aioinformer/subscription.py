@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, get_args
 
 from aioinformer.backlog import Backlog
 from aioinformer.errors import InvalidOption, SubscriptionLagged
@@ -43,7 +43,11 @@ class CacheReads(Protocol):
         ...
 
     def records(self, namespace: str | None = None) -> list[Record]:
-        """All records, or one namespace's."""
+        """All records, or one namespace's, in a list of their own."""
+        ...
+
+    def keys(self, namespace: str | None = None) -> list[str]:
+        """All keys, or one namespace's, in a list of their own."""
         ...
 
 
@@ -109,7 +113,7 @@ class Subscription(Generic[T]):
         self._terms = terms
         self._scope = terms.scope
         self._backlog = Backlog(terms.max_pending)
-        self._initial: deque[Record] = deque()
+        self._initial: list[Record] = []
         self._synced_version: str | None = None
         self._due: deque[str] = deque()
         self._resync_at: float | None = None
@@ -117,10 +121,19 @@ class Subscription(Generic[T]):
         self._closed = False
         self._failure: Exception | None = None
         self._turn_ends = 0.0
+        self.waiting_room: set[Subscription[Any]] = set()
+        """Where it stands while somebody waits on it, so that no waiting task is garbage. For the fan-out to set."""
+        self.catching_up = False
+        """Whether the cache is ahead of what was offered so far. For the fan-out to set."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more will be offered."""
+        return self._closed
 
     @property
     def pending(self) -> int:
-        """How many events wait to be taken, those of the replay included."""
+        """How many events wait to be taken; while a filtered replay lasts, at most."""
         return len(self._initial) + len(self._backlog)
 
     @property
@@ -130,10 +143,11 @@ class Subscription(Generic[T]):
 
     def start(self, resource_version: str) -> None:
         """The cache is in sync at this version: replay what it holds. For the informer to call, once."""
+        if self._closed:
+            return
         if self._terms.replay:
-            self._initial.extend(
-                record for record in self._cache.records(self._scope.namespace) if record in self._scope
-            )
+            self._initial = self._cache.records(self._scope.namespace)
+            self._initial.reverse()
         self._synced_version = resource_version
         self._wake()
 
@@ -199,16 +213,17 @@ class Subscription(Generic[T]):
                 self._turn_ends = loop.time() + TURN
 
     def _next_event(self) -> Event[T] | None:
-        if self._initial:
-            record = self._initial.popleft()
-            return Added(self._view(record), True, record.key)
+        while self._initial:
+            record = self._initial.pop()
+            if record in self._scope:
+                return Added(self._view(record), True, record.key)
         if self._synced_version is not None:
             version, self._synced_version = self._synced_version, None
             return Synced(version)
         change = self._backlog.pop()
         if change is not None:
             return self._event(change)
-        while self._due:
+        while self._due and not self.catching_up:
             present = self._cache.get(self._due.popleft())
             if present is not None and present in self._scope:
                 return Resynced(self._view(present), present.key)
@@ -227,7 +242,7 @@ class Subscription(Generic[T]):
     def _resync_is_due(self, now: float) -> bool:
         """Start a round if the period is over; the first begins when the subscriber is first idle."""
         period = self._terms.resync
-        if period is None:
+        if period is None or self.catching_up:
             return False
         if self._resync_at is None:
             self._resync_at = now + period
@@ -235,7 +250,7 @@ class Subscription(Generic[T]):
         if now < self._resync_at:
             return False
         self._resync_at = now + period
-        self._due.extend(record.key for record in self._cache.records(self._scope.namespace))
+        self._due.extend(self._cache.keys(self._scope.namespace))
         return bool(self._due)
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -243,12 +258,19 @@ class Subscription(Generic[T]):
             raise RuntimeError("two tasks iterate over one subscription: give each its own informer.events()")
         waiter = self._waiter = loop.create_future()
         timer = loop.call_at(self._resync_at, self._wake) if self._resync_at is not None else None
+        self.waiting_room.add(self)
         try:
             await waiter
         finally:
+            self.waiting_room.discard(self)
             self._waiter = None
             if timer is not None:
                 timer.cancel()
+
+    def caught_up(self) -> None:
+        """Everything the cache knows has been offered. For the fan-out to call."""
+        self.catching_up = False
+        self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

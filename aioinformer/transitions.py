@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from aioinformer.errors import (
     BadRequest,
+    ConfigurationError,
     Forbidden,
     IdleTimeout,
     InformerError,
@@ -164,6 +165,7 @@ _HAPPENINGS: tuple[tuple[type[InformerError], Happening], ...] = (
     (ResourceExpired, Happening.EXPIRED),
     (TooManyRequests, Happening.UNAVAILABLE),
     (ServerError, Happening.UNAVAILABLE),
+    (ConfigurationError, Happening.UNAUTHORIZED),
     (Unauthorized, Happening.UNAUTHORIZED),
     (Forbidden, Happening.FORBIDDEN),
     (NotFound, Happening.NOT_FOUND),

@@ -8,16 +8,19 @@ the credentials elsewhere), and every foreign exception becomes one of ours.
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp import ClientTimeout, hdrs
 
-from aioinformer.errors import MalformedResponse, NetworkError, api_error
+from aioinformer.errors import ConfigurationError, MalformedResponse, NetworkError, api_error
 from aioinformer.wire import status_error
 
 if TYPE_CHECKING:
@@ -34,7 +37,10 @@ KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES = 30, 10, 3
 """Seconds, seconds, and how many unanswered probes make a connection dead."""
 READ_BUFFER = 256 * 1024
 """Bytes that wait in user space per connection before TCP is asked to slow down (aiohttp lets twice that wait)."""
-ERROR_BODY = 1024 * 1024
+ANSWER_TIMEOUT = 75.0
+"""Seconds until the head of a response; a kube-apiserver gives up on a list after 60."""
+ERROR_BODY, ERROR_BODY_TIMEOUT = 1024 * 1024, 5.0
+"""Bytes and seconds that the explanation of a failure may take."""
 JSON = "application/json"
 
 
@@ -68,6 +74,7 @@ class Transport:
     def __init__(self, api_client: ApiClient, refresh: Callable[[], Awaitable[None]] | None = None) -> None:
         self._client: Any = api_client
         self._refresh = refresh
+        self._refreshing = asyncio.Lock()
         connector = api_client.rest_client.pool_manager.connector
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -77,7 +84,6 @@ class Transport:
                 ),  # the very context the client verifies with; it has no public name
                 socket_factory=keepalive_socket,
             ),
-            trust_env=True,
             read_bufsize=READ_BUFFER,
             timeout=ClientTimeout(total=None, connect=CONNECT_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -90,6 +96,7 @@ class Transport:
         """Send a GET; the body can be read until the context is left, which closes the connection of an unread one.
 
         Raises:
+            ConfigurationError: the client's credentials cannot be refreshed.
             APIError: the server answered with anything but success; after a 401 the credentials were refreshed and the
                 request tried once more.
             NetworkError: no connection came about.
@@ -97,7 +104,7 @@ class Transport:
         """
         response = await self._send(path, query or {}, accept)
         try:
-            if response.status == 401 and await self._refreshed():  # noqa: PLR2004  # Unauthorized
+            if response.status == 401 and await self._refreshed(response.request_info.headers):  # noqa: PLR2004
                 response.close()
                 response = await self._send(path, query or {}, accept)
             await _check(response)
@@ -124,29 +131,44 @@ class Transport:
         await self.aclose()
 
     async def _send(self, path: str, query: Mapping[str, str], accept: str) -> aiohttp.ClientResponse:
-        headers = {**self._client.default_headers, hdrs.ACCEPT: accept, hdrs.ACCEPT_ENCODING: "identity"}
-        parameters: list[tuple[str, str]] = list(query.items())
-        await self._client.update_params_for_auth(headers, parameters, ["BearerToken"])
+        host: str = self._client.configuration.host
+        headers = {hdrs.ACCEPT: accept, hdrs.ACCEPT_ENCODING: "identity", **await self._credentials()}
         rest = self._client.rest_client
-        options = {"proxy": rest.proxy, "proxy_headers": rest.proxy_headers, "server_hostname": rest.server_hostname}
-        url = self._client.configuration.host.rstrip("/") + path
+        options: dict[str, Any] = {
+            "proxy": rest.proxy or _environment_proxy(host),
+            "proxy_headers": rest.proxy_headers,
+            "server_hostname": rest.server_hostname,
+        }
         try:
-            return await self._session.get(
-                url,
-                params=parameters,
-                headers=headers,
-                allow_redirects=False,
-                **{name: value for name, value in options.items() if value},
-            )
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise NetworkError(f"cannot reach {self._client.configuration.host}: {_say(error)}") from error
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                return await self._session.get(
+                    host.rstrip("/") + path,
+                    params=query,
+                    headers={**self._client.default_headers, **headers},
+                    allow_redirects=False,
+                    **{name: value for name, value in options.items() if value},
+                )
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise NetworkError(f"no answer from {host}: {_say(error)}") from error
 
-    async def _refreshed(self) -> bool:
-        """Fetch credentials anew; a client of the caller's has its own hook for that, which runs with every request."""
-        if self._refresh is not None:
-            await self._refresh()
+    async def _credentials(self) -> dict[str, str]:
+        """The client's authorization header; asking for it runs the client's own refresh hook."""
+        headers: dict[str, str] = {}
+        try:
+            await self._client.update_params_for_auth(headers, [], ["BearerToken"])
+        except Exception as error:  # the caller's hook, whatever it raises
+            raise ConfigurationError(f"the client's credentials cannot be refreshed: {_say(error)}") from error
+        return headers
+
+    async def _refreshed(self, refused: Mapping[str, str]) -> bool:
+        """Whether there may be better credentials than the refused ones. Many that are refused at once refresh once."""
+        async with self._refreshing:
+            if self._refresh is None:
+                return self._client.configuration.refresh_api_key_hook is not None
+            current = await self._credentials()
+            if current.get("authorization") == refused.get(hdrs.AUTHORIZATION):
+                await self._refresh()
             return True
-        return self._client.configuration.refresh_api_key_hook is not None
 
 
 async def _check(response: aiohttp.ClientResponse) -> None:
@@ -161,11 +183,19 @@ async def _check(response: aiohttp.ClientResponse) -> None:
         raise api_error(
             response.status, "Redirect", "redirects are not followed, as they would carry the credentials along"
         )
-    try:
-        body = await response.content.read(ERROR_BODY)
-    except (aiohttp.ClientError, OSError):
-        body = b""
-    raise status_error(response.status, body, _retry_after(response.headers.get(hdrs.RETRY_AFTER)))
+    raise status_error(
+        response.status, await _explanation(response.content), _retry_after(response.headers.get(hdrs.RETRY_AFTER))
+    )
+
+
+async def _explanation(content: aiohttp.StreamReader) -> bytes:
+    """The body of a failure, as far as it comes."""
+    body = bytearray()
+    with suppress(aiohttp.ClientError, OSError, TimeoutError):
+        async with asyncio.timeout(ERROR_BODY_TIMEOUT):
+            while len(body) < ERROR_BODY and (chunk := await content.readany()):
+                body += chunk
+    return bytes(body)
 
 
 def _retry_after(value: str | None) -> float | None:
@@ -176,9 +206,19 @@ def _retry_after(value: str | None) -> float | None:
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        if moment.tzinfo is None:  # "-0000", or no zone at all
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, OverflowError):
         return None
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _environment_proxy(url: str) -> str | None:
+    """The proxy that the environment names for this address. aiohttp's own look-up would also send ~/.netrc's passwords."""
+    parts = urlsplit(url)
+    if parts.hostname is None or proxy_bypass(parts.hostname):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def keepalive_socket(address: tuple[Any, ...]) -> socket.socket:

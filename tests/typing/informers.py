@@ -1,0 +1,156 @@
+"""What type checkers make of factories, informers and reads; checked by mypy and pyright, never run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_type
+
+import msgspec
+from kubernetes_asyncio.client import V1Pod
+
+from aioinformer import (
+    GroupVersionResource,
+    Informer,
+    InformerState,
+    InformerStatus,
+    KubeObject,
+    Lister,
+    NamespaceLister,
+    ObjectMeta,
+    SharedInformerFactory,
+    Subscription,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import ClassVar
+
+    from kubernetes_asyncio.client import ApiClient
+
+
+class PodName(msgspec.Struct):
+    """A Struct that names no resource."""
+
+    name: str
+
+
+class Widget(msgspec.Struct):
+    """A Struct that names its resource."""
+
+    __resource__: ClassVar[GroupVersionResource] = GroupVersionResource("example.com", "v1", "widgets")
+
+    spec: dict[str, str]
+
+
+@dataclass
+class Node:
+    """A dataclass."""
+
+    kind: str
+
+
+async def a_factory(api_client: ApiClient) -> None:
+    """Its own life, and that of all."""
+    SharedInformerFactory(namespace="default", resync=30.0, page_size=100)
+    async with SharedInformerFactory(api_client) as factory:
+        assert_type(factory, SharedInformerFactory)
+        assert_type(await factory.wait_for_cache_sync(timeout=30), None)
+        for informer in factory.informers:
+            assert_type(informer.status, InformerStatus)
+
+
+def what_an_informer_hands_out(factory: SharedInformerFactory) -> None:
+    """``KubeObject``, or the model."""
+    assert_type(factory.core.v1.pods, Informer[KubeObject])
+    assert_type(factory.apps.v1.deployments, Informer[KubeObject])
+    assert_type(factory.networking.v1.ingresses, Informer[KubeObject])
+    assert_type(factory.rbac_authorization.v1.roles, Informer[KubeObject])
+    assert_type(factory.informer("pods"), Informer[KubeObject])
+    assert_type(factory.informer(GroupVersionResource("apps", "v1", "deployments")), Informer[KubeObject])
+    assert_type(factory.informer("pods", model=PodName), Informer[PodName])
+    assert_type(factory.informer("nodes", model=Node), Informer[Node])
+    assert_type(factory.informer("pods", model=V1Pod), Informer[V1Pod])
+    assert_type(factory.informer(V1Pod), Informer[V1Pod])
+    assert_type(factory.informer(Widget, namespace="default"), Informer[Widget])
+
+
+def every_option(factory: SharedInformerFactory) -> None:
+    """All of them at once, in each overload."""
+
+    def node_of(pod: KubeObject) -> str | None:
+        return pod.spec.get("nodeName")
+
+    def name_of(pod: PodName) -> str:
+        return pod.name
+
+    def strip(document: dict[str, object]) -> dict[str, object] | None:
+        return document
+
+    informer = factory.informer(
+        "pods",
+        namespace="default",
+        label_selector={"app": "web"},
+        field_selector="spec.nodeName=node-1",
+        metadata_only=False,
+        transform=strip,
+        indexers={"node": node_of, "owners": lambda pod: [owner.uid for owner in pod.metadata.owner_references]},
+        resync=30,
+        initial_list="cached",
+        page_size=100,
+    )
+    assert_type(informer, Informer[KubeObject])
+    assert_type(factory.informer("pods", model=PodName, indexers={"name": name_of}), Informer[PodName])
+    assert_type(factory.informer(V1Pod, label_selector="app in (web, api)", namespace=None), Informer[V1Pod])
+
+
+def reads(pods: Informer[KubeObject], names: Informer[PodName], models: Informer[V1Pod]) -> None:
+    """Synchronous, and of the informer's own type."""
+    assert_type(pods.get("web", "default"), KubeObject | None)
+    assert_type(names.get("default/web"), PodName | None)
+    assert_type(models.get("web", namespace="default"), V1Pod | None)
+    assert_type(pods.list(), list[KubeObject])
+    assert_type(names.list("default", "app=web"), list[PodName])
+    assert_type(models.list(label_selector={"app": "web"}), list[V1Pod])
+    assert_type(pods.by_index("node", "node-1"), list[KubeObject])
+    assert_type(pods.index_keys("node", "node-1"), list[str])
+    assert_type(pods.index_values("node"), list[str])
+    assert_type([name.name for name in names], list[str])
+    assert_type(len(pods), int)
+    assert_type("default/web" in pods, bool)
+    assert_type(models.lister, Lister[V1Pod])
+    assert_type(models.lister.namespace("default"), NamespaceLister[V1Pod])
+    assert_type(models.lister.namespace("default").get("web"), V1Pod | None)
+    assert_type(names.lister.namespace("default").list(), list[PodName])
+
+
+async def waits(pods: Informer[KubeObject], names: Informer[PodName]) -> None:
+    """The predicate sees what the informer hands out, and what is waited for comes back."""
+    assert_type(await pods.wait_for_cache_sync(timeout=30, keep_waiting=True), None)
+    assert_type(await pods.wait_for("default/web", timeout=5), KubeObject)
+    assert_type(await pods.wait_for(lambda pod: pod.status.get("phase") == "Running"), KubeObject)
+    assert_type(await names.wait_for(lambda name: name.name.startswith("web")), PodName)
+    assert_type(await pods.wait_for_version("42"), None)
+    assert_type(await pods.aclose(), None)
+
+
+def state(pods: Informer[KubeObject]) -> None:
+    """How it is doing."""
+    assert_type(pods.synced, bool)
+    assert_type(pods.resource_version, str)
+    assert_type(pods.status.state, InformerState)
+    assert_type(pods.status.age, float | None)
+    assert_type(pods.status.pending, tuple[int, ...])
+    assert_type(pods.events(namespace="default", replay=False, overflow="error"), Subscription[KubeObject])
+
+
+def objects(pod: KubeObject) -> None:
+    """The view, and what it turns into."""
+    assert_type(pod.key, str)
+    assert_type(pod.namespace, str)
+    assert_type(pod.metadata, ObjectMeta)
+    assert_type(pod.metadata.owner_references[0].uid, str)
+    assert_type(pod.to_json(), bytes)
+    assert_type(pod.to_model(V1Pod), V1Pod)
+    assert_type(pod.to_model(PodName), PodName)
+    labels: Mapping[str, str] = pod.labels
+    assert_type(labels.get("app"), str | None)
