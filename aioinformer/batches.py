@@ -24,6 +24,7 @@ class Undecodable(NamedTuple):
     key: str
     resource_version: str
     error: Exception
+    deleted: bool = False
 
 
 class Deltas(msgspec.Struct, gc=False):

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, overload
 
 import anyio
 
@@ -23,7 +23,7 @@ from aioinformer.errors import (
 from aioinformer.groups import Groups
 from aioinformer.informer import Informer
 from aioinformer.naming import named_resource
-from aioinformer.options import InformerOptions, InformerSpec
+from aioinformer.options import InformerDefaults, InformerOptions, InformerSpec
 from aioinformer.selectors import LabelSelector
 from aioinformer.transport import Transport
 
@@ -41,6 +41,7 @@ __all__ = ["SharedInformerFactory"]
 logger = logging.getLogger(__name__)
 
 M = TypeVar("M")
+_OPTIONS = get_type_hints(InformerOptions).keys()
 
 
 class SharedInformerFactory(Groups):
@@ -67,7 +68,7 @@ class SharedInformerFactory(Groups):
         *,
         namespace: str | None = None,
         resync: float | None = None,
-        **defaults: Any,
+        **defaults: Unpack[InformerDefaults],
     ) -> None:
         self._api_client = api_client
         self._defaults: dict[str, Any] = {"namespace": namespace, "resync": resync, **defaults}
@@ -225,11 +226,9 @@ class SharedInformerFactory(Groups):
 
 
 def _check_names(options: dict[str, Any]) -> None:
-    unknown = sorted(options.keys() - InformerOptions.__annotations__.keys())
+    unknown = sorted(options.keys() - _OPTIONS)
     if unknown:
-        raise InvalidOption(
-            f"there is no option {unknown[0]!r}; there are {', '.join(InformerOptions.__annotations__)}"
-        )
+        raise InvalidOption(f"there is no option {unknown[0]!r}; there are {', '.join(_OPTIONS)}")
 
 
 def _parsed(options: dict[str, Any]) -> dict[str, Any]:

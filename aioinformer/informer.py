@@ -309,7 +309,8 @@ class Informer(Generic[T]):
         status = self.status
         parts = [f"{status.name} is {status.state}, {status.objects} objects"]
         if status.last_error is not None:
-            parts.append(f"{status.attempts} failures in a row, the last: {status.last_error}")
+            count = "1 failure" if status.attempts == 1 else f"{status.attempts} failures in a row"
+            parts.append(f"{count}, the last: {status.last_error}")
         if status.next_retry is not None:
             parts.append(f"next try in {status.next_retry:.1f} s")
         return "; ".join(parts)

@@ -130,7 +130,8 @@ class ListWatch:
 
     def opened(self, now: float) -> None:
         """The server accepted the watch and will stream."""
-        self._opened_at = self._proof_at = now
+        self._opened_at = now
+        self._bookmark_at: float | None = None
         self._events = self._plain_bookmarks = 0
 
     def page(self, resource_version: str, continue_token: str, now: float) -> Step:
@@ -151,12 +152,15 @@ class ListWatch:
 
     def bookmark(self, resource_version: str, now: float, *, initial_events_end: bool = False) -> Step:
         """A bookmark was handed on: nothing was missed up to this version."""
-        self._events += 1
         if self.state is State.STREAMING:
             return self._bookmark_in_stream(resource_version, now, initial_events_end)
-        self._longest_gap = max(self._longest_gap, now - self._proof_at)
-        self._proof_at = now
-        self._progressed(resource_version, now)
+        if self._bookmark_at is not None:
+            self._longest_gap = max(self._longest_gap, now - self._bookmark_at)
+        self._bookmark_at = now
+        moved = resource_version != self.resource_version
+        self._events += moved
+        if moved or now - self._opened_at >= SHORT_WATCH:
+            self._progressed(resource_version, now)
         return self._step(Happening.BOOKMARK, now)
 
     def ended(self, now: float) -> Step:
@@ -172,6 +176,8 @@ class ListWatch:
     def failed(self, error: InformerError, now: float) -> Step:
         """The request failed, or its response half-way."""
         what = happening(error)
+        if what is Happening.IDLE:  # if the server was only slower than it used to be, this is how we find out
+            self._longest_gap *= 2
         if self.state is State.STREAMING and what is Happening.NETWORK and self._events:
             self._broken_streams += 1
             if self._broken_streams >= BROKEN_STREAMS_MEAN_UNABLE:

@@ -56,11 +56,14 @@ def _builder_of(model: Any) -> Callable[[bytes], Any]:
 
 def _generated(model: type[Any]) -> Callable[[Any], Any]:
     """Builds one generated model class; its fields' builders are made when first needed, as models refer to themselves."""
-    configuration = _lenient_configuration(sys.modules[model.__module__])
+    generated = next(
+        base for base in model.__mro__ if "openapi_types" in vars(base)
+    )  # a user's subclass lives elsewhere
+    configuration = _lenient_configuration(sys.modules[generated.__module__])
 
     @cache
     def field_builders() -> list[tuple[str, str, Callable[[Any], Any]]]:
-        package = sys.modules[model.__module__.rpartition(".")[0]]
+        package = sys.modules[generated.__module__.rpartition(".")[0]]
         return [
             (name, model.attribute_map[name], _builder(kind, package)) for name, kind in model.openapi_types.items()
         ]
@@ -76,10 +79,10 @@ def _generated(model: type[Any]) -> Callable[[Any], Any]:
 def _builder(kind: str, package: Any) -> Callable[[Any], Any]:
     if match := _LIST.fullmatch(kind):
         item = _builder(match[1], package)
-        return lambda values: [item(value) for value in values]
+        return lambda values: [None if value is None else item(value) for value in values]
     if match := _DICT.fullmatch(kind):
         item = _builder(match[1], package)
-        return lambda values: {key: item(value) for key, value in values.items()}
+        return lambda values: {key: None if value is None else item(value) for key, value in values.items()}
     if kind in {"datetime", "date"}:
         return _timestamp
     nested = getattr(package, kind, None)

@@ -11,9 +11,8 @@ from aioinformer.resource import BUILTIN_RESOURCES, GroupVersionResource, Resour
 __all__ = ["named_resource"]
 
 _GENERATED = re.compile(
-    r"(?P<group>Core|Events|)(?P<version>V[0-9]+((Alpha|Beta|alpha|beta)[0-9]+)?)(?P<kind>[A-Z]\w*)"
+    r"(?P<group>[A-Z][a-z]+|)(?P<version>V[0-9]+((Alpha|Beta|alpha|beta)[0-9]+)?)(?P<kind>[A-Z]\w*)"
 )
-_GROUPS = {"Core": "", "Events": "events.k8s.io"}
 
 
 def named_resource(resource: GroupVersionResource | str | type[Any]) -> GroupVersionResource | ResourceName:
@@ -44,12 +43,16 @@ def named_resource(resource: GroupVersionResource | str | type[Any]) -> GroupVer
 
 
 def _of_model(model: type[Any]) -> GroupVersionResource:
-    """The built-in resource of a generated model: ``V1Deployment`` is a Deployment of some group's v1."""
+    """The built-in resource of a generated model: ``V1Deployment``, or ``EventsV1Event`` where the kind alone is ambiguous."""
     match = _GENERATED.fullmatch(model.__name__)
     if match is not None:
         for builtin in BUILTIN_RESOURCES:
-            same_group = builtin.gvr.group == _GROUPS.get(match["group"], builtin.gvr.group)
-            if same_group and builtin.kind == match["kind"] and builtin.gvr.version == match["version"].lower():
+            group = builtin.gvr.group.partition(".")[0] or "core"
+            if (
+                match["group"].lower() in {"", group}
+                and builtin.kind == match["kind"]
+                and builtin.gvr.version == match["version"].lower()
+            ):
                 return builtin.gvr
     raise InvalidOption(
         f"{model.__name__} names no resource: give it a __resource__ = 'widgets.v1.example.com', or pass the resource and model="

@@ -98,7 +98,7 @@ class KubeObject:
         Raises:
             msgspec.DecodeError: it is not the JSON of an object with metadata.
         """
-        meta = msgspec.json.decode(raw, type=_Envelope).metadata
+        meta = _decode_meta(msgspec.json.decode(raw, type=_Envelope).metadata)
         return cls(Record(meta.namespace, meta.name, meta.uid, meta.resource_version, meta.labels, raw))
 
     @property
@@ -140,7 +140,7 @@ class KubeObject:
     def metadata(self) -> ObjectMeta:
         """All of ``metadata``, with Python's names."""
         if self._metadata is None:
-            self._metadata = _META.decode(self._top_level()["metadata"])
+            self._metadata = _decode_meta(self._top_level()["metadata"])
         return self._metadata
 
     @property
@@ -214,4 +214,12 @@ class KubeObject:
 
 
 class _Envelope(msgspec.Struct):
-    metadata: ObjectMeta
+    metadata: msgspec.Raw
+
+
+def _decode_meta(raw: msgspec.Raw) -> ObjectMeta:
+    try:
+        return _META.decode(raw)
+    except msgspec.ValidationError:  # a null where Go has a nil map or slice
+        fields: dict[str, Any] = msgspec.json.decode(raw)
+        return msgspec.convert({name: value for name, value in fields.items() if value is not None}, ObjectMeta)

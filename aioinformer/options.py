@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict, get_args
@@ -18,17 +19,15 @@ from aioinformer.selectors import LabelSelector
 if TYPE_CHECKING:
     from aioinformer.store import Admission, IndexFunction
 
-__all__ = ["Indexer", "InformerOptions", "InformerSpec", "Transform"]
+__all__ = ["Indexer", "InformerDefaults", "InformerOptions", "InformerSpec", "Transform"]
 
 Transform = Callable[[dict[str, JSON]], dict[str, JSON] | None]
 Indexer = Callable[[Any], Iterable[str] | str | None]
 
 
-class InformerOptions(TypedDict, total=False):
-    """The keyword arguments of ``factory.informer``; the factory's own ``**defaults`` are the same."""
+class InformerDefaults(TypedDict, total=False):
+    """The options that a factory takes as ``**defaults`` and ``factory.informer`` takes for one informer."""
 
-    namespace: str | None
-    """One namespace; ``None`` for all of them."""
     label_selector: str | Mapping[str, str] | LabelSelector | None
     """Evaluated by the server. An object that stops matching comes out as ``Deleted``."""
     field_selector: str | None
@@ -40,13 +39,20 @@ class InformerOptions(TypedDict, total=False):
     change name, namespace, uid or version. One that raises puts the object into quarantine."""
     indexers: Mapping[str, Indexer] | None
     """Index names and functions from an object to its value, its values, or ``None``."""
-    resync: float | None
-    """Seconds after which every subscription gets a ``Resynced`` for each object, again and again."""
     initial_list: InitialList
     """``"stream"`` (default; falls back to pages by itself), ``"consistent"`` pages, or ``"cached"``: from the server's
     watch cache, cheaper for the server and possibly a little behind."""
     page_size: int
     """Objects per list page, 500 by default; 0 for all in one response."""
+
+
+class InformerOptions(InformerDefaults, total=False):
+    """The keyword arguments of ``factory.informer``."""
+
+    namespace: str | None
+    """One namespace; ``None`` for all of them."""
+    resync: float | None
+    """Seconds after which every subscription gets a ``Resynced`` for each object, again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +148,7 @@ class InformerSpec:
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
+    return isinstance(value, str) and re.fullmatch("[a-z0-9]([-a-z0-9]*[a-z0-9])?", value) is not None
 
 
 def check_resync(resync: float | None) -> None:
@@ -182,7 +188,8 @@ def _transformed(record: Record, transform: Transform) -> Record | None:
         return None
     identity = {"name": record.name, "namespace": record.namespace, "uid": record.uid}
     identity["resourceVersion"] = record.resource_version
-    changed["metadata"] = {**changed.get("metadata", {}), **{name: value for name, value in identity.items() if value}}
+    metadata = {name: value for name, value in changed.get("metadata", {}).items() if name not in identity}
+    changed["metadata"] = metadata | {name: value for name, value in identity.items() if value}
     raw = msgspec.json.encode(changed)
     labels = msgspec.json.decode(raw, type=_Labelled).metadata.labels or {}
     return Record(record.namespace, record.name, record.uid, record.resource_version, labels, raw)

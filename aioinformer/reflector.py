@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from aioinformer.batches import Batch, Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage, Undecodable
 from aioinformer.errors import IdleTimeout, InformerError
+from aioinformer.framing import LineSplitter
 from aioinformer.transitions import After, State
-from aioinformer.wire import Bookmark, LineSplitter, decode_event, decode_item, decode_page
+from aioinformer.wire import Bookmark, decode_event, decode_item, decode_page
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

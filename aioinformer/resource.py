@@ -19,6 +19,7 @@ __all__ = ["BUILTIN_RESOURCES", "APIResource", "GroupVersionResource", "Resource
 _VERSION = re.compile(r"v[1-9][0-9]*((alpha|beta)[1-9][0-9]*)?")
 _DECIMAL = re.compile(r"[1-9][0-9]*")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_NAME = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -89,7 +90,7 @@ class ResourceName(NamedTuple):
             ValueError: the text has none of these forms.
         """
         name, _, rest = text.strip().lower().partition(".")
-        if not _LABEL.fullmatch(name):
+        if not _NAME.fullmatch(text.strip().lower()):
             raise ValueError(
                 f"{text!r} is not a resource name: write it as kubectl does, such as 'pods', 'deployments.apps' or 'widgets.v1.example.com'"
             )

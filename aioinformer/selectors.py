@@ -14,9 +14,10 @@ from aioinformer.errors import InvalidSelector
 
 __all__ = ["LabelSelector", "Requirement"]
 
-_KEY = re.compile(r"(?:(?P<prefix>[a-z0-9]([-a-z0-9.]*[a-z0-9])?)/)?(?P<name>[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)")
+_DNS_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_KEY = re.compile(rf"(?:(?P<prefix>{_DNS_LABEL}(\.{_DNS_LABEL})*)/)?(?P<name>[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)")
 _VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
-_TOKEN = re.compile(r"\s*(?:(?P<word>[-A-Za-z0-9_./]+)|(?P<mark>!=|==|=|!|,|\(|\)|<|>)|(?P<end>$))")
+_TOKEN = re.compile(r"[ \t\r\n]*(?:(?P<word>[-A-Za-z0-9_./]+)|(?P<mark>!=|==|=|!|,|\(|\)|<|>)|(?P<end>$))")
 
 
 class Requirement(NamedTuple):
@@ -56,9 +57,13 @@ class Requirement(NamedTuple):
 
 
 def _compares(value: str, operator: str, bound: str) -> bool:
-    if not (value.isascii() and value.isdecimal()):
+    if not _is_int64(value):
         return False
     return int(value) > int(bound) if operator == "gt" else int(value) < int(bound)
+
+
+def _is_int64(value: str) -> bool:
+    return value.isascii() and value.isdecimal() and len(value) <= 19 and int(value) < 1 << 63  # noqa: PLR2004  # its digits
 
 
 class LabelSelector:
@@ -121,8 +126,8 @@ def _valid_value(value: object) -> bool:
     return isinstance(value, str) and len(value) <= 63 and _VALUE.fullmatch(value) is not None  # noqa: PLR2004  # the limit of label values
 
 
-def _check_key(key: str, where: str) -> None:
-    match = _KEY.fullmatch(key)
+def _check_key(key: object, where: str) -> None:
+    match = _KEY.fullmatch(key) if isinstance(key, str) else None
     if match is None or len(match["name"]) > 63 or len(match["prefix"] or "") > 253:  # noqa: PLR2004  # the limits of label keys
         raise InvalidSelector(
             f"{key!r} is not a label key, in {where!r}: a name of at most 63 letters, digits, '-', '_' and '.', with an optional 'domain/' before it"
@@ -204,8 +209,8 @@ class _Parser:
 
     def _integer(self) -> str:
         value = self._value()
-        if not (value.isascii() and value.isdecimal()):
-            raise self._error("'<' and '>' compare with an integer")
+        if not _is_int64(value):
+            raise self._error("'<' and '>' compare with an integer of 64 bits")
         return value
 
     def _at_one_of(self, *tokens: str) -> bool:

@@ -71,6 +71,11 @@ class InformerStatus:
     pending: tuple[int, ...]
     """Events waiting, per subscription."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether its reads are fit to serve from: synced, and followed or about to be. A normal reconnect keeps it true."""
+        return self.synced and self.state in {InformerState.LIVE, InformerState.RESUMING}
+
 
 _TROUBLES = {
     Happening.UNAUTHORIZED: InformerState.DENIED,

@@ -134,8 +134,10 @@ class Store:
         for item in batch.items:
             if isinstance(item, Delta):
                 changes += self._apply(item)
+            elif item.deleted:
+                changes += self._remove(item.key, None)
             else:
-                self._set_aside(Quarantined(*item))
+                self._set_aside(Quarantined(item.key, item.resource_version, item.error))
         self.resource_version = batch.resource_version or self.resource_version
         return changes
 
@@ -151,8 +153,10 @@ class Store:
         for item in page.items:
             if isinstance(item, Delta):
                 self._stage(item, staged)
+            elif item.deleted:
+                self._unstage(item.key, staged)
             else:
-                self._set_aside(Quarantined(*item))
+                self._set_aside(Quarantined(item.key, item.resource_version, item.error))
                 self._keep_staged(item.key)
 
     def difference(self) -> Iterator[list[Change]]:
@@ -274,9 +278,7 @@ class Store:
         record = delta.record
         key = record.key
         if delta.deleted:
-            self.quarantine.pop(key, None)
-            staged.pop(key)
-            self._restaged.pop(key, None)
+            self._unstage(key, staged)
             return
         live = self._live.records.get(key)
         if live is not None and _same(live, record):
@@ -286,11 +288,15 @@ class Store:
         if prepared is None:
             self._keep_staged(key)
         elif prepared[0] is None:
-            staged.pop(key)
-            self._restaged.pop(key, None)
+            self._unstage(key, staged)
         else:
             staged.put(key, prepared[0], prepared[1])
             self._restaged[key] = None
+
+    def _unstage(self, key: str, staged: _Table) -> None:
+        self.quarantine.pop(key, None)
+        staged.pop(key)
+        self._restaged.pop(key, None)
 
     def _keep_staged(self, key: str) -> None:
         """What the cache holds under this key goes over into the snapshot as it is."""

@@ -21,7 +21,7 @@ import aiohttp
 from aiohttp import ClientTimeout, hdrs
 
 from aioinformer.errors import ConfigurationError, MalformedResponse, NetworkError, api_error
-from aioinformer.wire import status_error
+from aioinformer.wire import LONGEST_RETRY_AFTER, status_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -203,12 +203,12 @@ def _retry_after(value: str | None) -> float | None:
     if value is None:
         return None
     if value.strip().isdecimal():
-        return float(value)
+        return float(min(int(value), LONGEST_RETRY_AFTER))
     try:
         moment = parsedate_to_datetime(value)
         if moment.tzinfo is None:  # "-0000", or no zone at all
             moment = moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+        return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), LONGEST_RETRY_AFTER)
     except (ValueError, TypeError, OverflowError):
         return None
 

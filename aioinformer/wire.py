@@ -1,23 +1,24 @@
-"""From bytes to objects: lines out of chunks, watch events out of lines, items out of list pages.
+"""From bytes to objects: watch events out of lines, items out of list pages, errors out of Status bodies.
 
 Nothing is built but what the cache and selectors need (name, namespace, uid, version, labels); the rest of an object
-stays the bytes that arrived. No asyncio here, and no state but a splitter's unfinished line.
+stays the bytes that arrived. Functions only, no state, no asyncio.
 """
 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
 from aioinformer.batches import Delta, Undecodable
 from aioinformer.errors import APIError, MalformedResponse, api_error
+from aioinformer.framing import cut_list
 from aioinformer.objects import Record
 
 __all__ = [
     "Bookmark",
-    "LineSplitter",
     "ListPage",
     "WatchEvent",
     "decode_event",
@@ -28,51 +29,13 @@ __all__ = [
 
 F = TypeVar("F")
 
-MAX_LINE = 128 * 1024 * 1024
-"""Bytes. etcd's default lets objects exceed 1.5 MB, and other stores more; past this it is no Kubernetes any more."""
+LONGEST_RETRY_AFTER = 3600
+"""Seconds: no server makes us wait longer."""
 
 _PREFIX = b'{"type":"'
 _OBJECT = b'","object":'
 _TYPES = {b"ADDED": False, b"MODIFIED": False, b"DELETED": True}
 _INITIAL_EVENTS_END = "k8s.io/initial-events-end"
-
-
-class LineSplitter:
-    """Cuts a stream into lines, whatever the chunks; it holds at most one unfinished line, and only while unfinished."""
-
-    __slots__ = ("_parts", "_size")
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """The lines that this chunk completes, without their newlines and without empty ones.
-
-        Raises:
-            MalformedResponse: a line is longer than ``MAX_LINE``.
-        """
-        head, newline, rest = chunk.partition(b"\n")
-        self._size += len(head)
-        if self._size > MAX_LINE:
-            raise MalformedResponse(f"a watch event is longer than {MAX_LINE} bytes: this is not a Kubernetes watch")
-        self._parts.append(head)
-        if not newline:
-            return []
-        lines = [b"".join(self._parts), *rest.split(b"\n")]
-        remainder = lines.pop() if rest else b""
-        self._parts = [remainder] if remainder else []
-        self._size = len(remainder)
-        return [line for line in lines if line and line != b"\r"]
-
-    def close(self) -> None:
-        """The stream ended.
-
-        Raises:
-            MalformedResponse: in the middle of a line, which is dropped.
-        """
-        if self._size:
-            raise MalformedResponse(f"the watch was cut in the middle of an event, {self._size} bytes into it")
 
 
 class Bookmark(NamedTuple):
@@ -136,7 +99,7 @@ class _List(msgspec.Struct, rename="camel"):
     kind: str
     metadata: _ListMeta
     api_version: str = ""
-    items: list[msgspec.Raw] | None = None
+    items: list[msgspec.Raw] | msgspec.UnsetType | None = msgspec.UNSET
 
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -157,18 +120,26 @@ def decode_event(line: bytes) -> WatchEvent:
         APIError: it is an ERROR event; the error carries the Status.
         MalformedResponse: it is not a watch event.
     """
-    try:
-        kind, raw = _split_event(line)
-        if kind in _TYPES:
-            return _delta(raw, deleted=_TYPES[kind])
-        if kind == b"BOOKMARK":
-            meta = _decode_bookmark(raw).metadata
-            return Bookmark(meta.resource_version, (meta.annotations or {}).get(_INITIAL_EVENTS_END) == "true")
-        if kind == b"ERROR":
-            raise status_error(500, raw)
+    with suppress(*_UNREADABLE, KeyError):
+        return _event(*_split_event(line))
+    try:  # another order, spacing or spelling than Kubernetes's own, or nonsense: a whole parse tells
+        event = _decode_any_event(line)
+        return _event(event.type.encode(), bytes(event.object))
     except _UNREADABLE as error:
-        raise MalformedResponse(f"a line of the watch is not a watch event: {_where(error)}") from None
-    raise MalformedResponse(f"the watch sent an event of the unknown type {kind[:40]!r}")
+        raise MalformedResponse(f"a line of the watch is not a watch event: {error}") from None
+    except KeyError as unknown:
+        raise MalformedResponse(f"the watch sent an event of the unknown type {str(unknown)[:40]}") from None
+
+
+def _event(kind: bytes, raw: bytes) -> WatchEvent:
+    """The event of this type around this object; ``KeyError`` for a type that there is not."""
+    if kind == b"BOOKMARK":
+        meta = _decode_bookmark(raw).metadata
+        return Bookmark(meta.resource_version, (meta.annotations or {}).get(_INITIAL_EVENTS_END) == "true")
+    if kind == b"ERROR":
+        _decode_document(raw)
+        raise status_error(500, raw)
+    return _delta(raw, deleted=_TYPES[kind])
 
 
 def decode_item(raw: msgspec.Raw, kind: str, api_version: str) -> Delta | Undecodable:
@@ -180,7 +151,7 @@ def decode_item(raw: msgspec.Raw, kind: str, api_version: str) -> Delta | Undeco
     try:
         return _delta(bytes(raw), deleted=False, kind=kind, api_version=api_version)
     except _UNREADABLE as error:
-        raise MalformedResponse(f"an item of the list is not an object: {_where(error)}") from None
+        raise MalformedResponse(f"an item of the list is not an object: {error}") from None
 
 
 def decode_page(body: bytes) -> ListPage:
@@ -189,18 +160,25 @@ def decode_page(body: bytes) -> ListPage:
     Raises:
         MalformedResponse: it is not a list, or it is a ``Table``, which holds no objects.
     """
+    items: list[msgspec.Raw] | None = None
     try:
-        page = _decode_list(body)
+        try:
+            page = _decode_list(body)
+        except RecursionError:  # one item is nested too deep; it alone is to be set aside
+            envelope, cut = cut_list(body)
+            page, items = _decode_list(envelope), [msgspec.Raw(item) for item in cut]
     except _UNREADABLE as error:
-        raise MalformedResponse(f"the list is not a Kubernetes list: {_where(error)}") from None
-    if not page.kind.endswith("List"):
+        raise MalformedResponse(f"the list is not a Kubernetes list: {error}") from None
+    if page.items is msgspec.UNSET:
+        if page.kind == "Status":
+            raise status_error(500, body)
         raise MalformedResponse(f"the server answered with a {page.kind[:60]} where a list was asked for")
     return ListPage(
         page.kind.removesuffix("List"),
         page.api_version,
         page.metadata.resource_version,
         page.metadata.token or "",
-        page.items or [],
+        items or page.items or [],
     )
 
 
@@ -214,11 +192,13 @@ def status_error(status: int, body: bytes, retry_after: float | None = None) -> 
         return api_error(status, retry_after=retry_after)
     details = _field(said, "details", dict, {})
     seconds = _field(details, "retryAfterSeconds", int, 0)
+    if retry_after is None and seconds > 0:
+        retry_after = float(min(seconds, LONGEST_RETRY_AFTER))
     return api_error(
         _field(said, "code", int, 0) or status,
         _field(said, "reason", str, ""),
         _field(said, "message", str, ""),
-        retry_after=retry_after if retry_after is not None else (float(seconds) or None),
+        retry_after=retry_after,
         causes=[_field(cause, "reason", str, "") for cause in _field(details, "causes", list, [])],
         continue_token=_field(_field(said, "metadata", dict, {}), "continue", str, ""),
     )
@@ -232,20 +212,22 @@ def _field(document: object, name: str, kind: type[F], default: F) -> F:
 
 
 def _split_event(line: bytes) -> tuple[bytes, bytes]:
-    """The type and the object's bytes. Kubernetes writes type, then object, and nothing else: no parsing needed."""
+    """The type and the object's bytes, without parsing: Kubernetes writes type, then object, and nothing else.
+
+    ``KeyError`` for a line of another form.
+    """
     middle = line.find(_OBJECT, len(_PREFIX), 40)
     end = line.rstrip() if line[-1:] != b"}" else line
     if middle > 0 and line.startswith(_PREFIX) and end.endswith(b"}}"):
         return line[len(_PREFIX) : middle], end[middle + len(_OBJECT) : -1]
-    event = _decode_any_event(line)
-    return event.type.encode(), bytes(event.object)
+    raise KeyError(line[:40])
 
 
 def _delta(raw: bytes, *, deleted: bool, kind: str = "", api_version: str = "") -> Delta | Undecodable:
     try:
         decoded = _decode_object(raw)
     except (msgspec.ValidationError, RecursionError) as error:
-        return _undecodable(raw, error)
+        return _undecodable(raw, error, deleted=deleted)
     if decoded.kind == "Table":
         raise MalformedResponse("the server answered with a Table, which holds no objects, although JSON was asked for")
     if not decoded.kind and kind:
@@ -255,18 +237,12 @@ def _delta(raw: bytes, *, deleted: bool, kind: str = "", api_version: str = "") 
     return Delta(deleted, Record(namespace, meta.name, meta.uid, meta.resourceVersion, meta.labels or {}, raw))
 
 
-def _undecodable(raw: bytes, error: Exception) -> Undecodable:
+def _undecodable(raw: bytes, error: Exception, *, deleted: bool) -> Undecodable:
     """What can still be said of an object whose metadata has the wrong shape."""
     try:
         fields = _decode_loosely(raw).metadata
     except (msgspec.ValidationError, RecursionError):
         fields = {}
-    name, namespace = fields.get("name"), fields.get("namespace")
-    key = f"{namespace}/{name}" if namespace else str(name or "")
-    version = fields.get("resourceVersion")
-    return Undecodable(key, version if isinstance(version, str) else "", error)
-
-
-def _where(error: Exception) -> str:
-    """What msgspec says, which names the place and the types but never quotes the body."""
-    return str(error)
+    name, namespace = _field(fields, "name", str, ""), _field(fields, "namespace", str, "")
+    key = f"{namespace}/{name}" if namespace and name else name
+    return Undecodable(key, _field(fields, "resourceVersion", str, ""), error, deleted)

@@ -1,0 +1,378 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aioinformer.batches import Change, Delta, Deltas, SnapshotPage, Undecodable
+from aioinformer.errors import InvalidOption
+from aioinformer.objects import Record
+from aioinformer.store import SLICE, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def record(name: str = "a", version: str = "1", uid: str = "u1", namespace: str = "n", **labels: str) -> Record:
+    return Record(namespace, name, uid, version, labels, b"{}")
+
+
+def put(*records: Record, version: str = "") -> Deltas:
+    return Deltas([Delta(deleted=False, record=r) for r in records], version or records[-1].resource_version)
+
+
+def gone(*records: Record) -> Deltas:
+    return Deltas([Delta(deleted=True, record=r) for r in records], records[-1].resource_version)
+
+
+def page(*records: Record) -> SnapshotPage:
+    return SnapshotPage([Delta(deleted=False, record=r) for r in records])
+
+
+def commit(store: Store, version: str = "100") -> list[Change]:
+    changes = [change for part in store.difference() for change in part]
+    for _ in store.commit_snapshot(version):
+        pass
+    return changes
+
+
+def snapshot(store: Store, *records: Record) -> list[Change]:
+    store.begin_snapshot()
+    store.stage(page(*records))
+    return commit(store)
+
+
+def by_value(r: Record) -> Iterable[str]:
+    """The values in the label ``values``; a record whose label ``fault`` is ``index`` cannot be indexed."""
+    if r.labels.get("fault") == "index":
+        raise ValueError("cannot be indexed")
+    return [value for value in r.labels.get("values", "").split(".") if value]
+
+
+def admit(r: Record) -> Record | None:
+    match r.labels.get("fault"):
+        case "admit":
+            raise ValueError("cannot be taken in")
+        case "drop":
+            return None
+        case _:
+            return r
+
+
+class TestEvents:
+    def test_an_addition_an_update_and_a_removal_tell_old_new_and_final(self) -> None:
+        store, one, two, last = Store(), record(), record(version="2"), record(version="3")
+        assert store.apply(put(one)) == [Change("n/a", None, one)]
+        assert store.apply(put(two)) == [Change("n/a", one, two)]
+        assert store.get("n/a") is two
+        assert store.apply(gone(last)) == [Change("n/a", two, None, last)]
+        assert "n/a" not in store
+        assert len(store) == 0
+        assert store.records("n") == []
+
+    def test_both_events_of_one_key_in_one_batch_come_out_in_order(self) -> None:
+        one, two = record(), record(version="2")
+        assert Store().apply(put(one, two)) == [Change("n/a", None, one), Change("n/a", one, two)]
+
+    def test_the_same_version_again_is_no_change_and_keeps_the_record_there_is(self) -> None:
+        store, one = Store(), record()
+        store.apply(put(one))
+        assert store.apply(put(record())) == []
+        assert store.get("n/a") is one
+
+    def test_another_uid_under_the_name_is_a_removal_whose_final_state_is_unknown_then_an_addition(self) -> None:
+        store, one, other = Store(), record(), record(version="2", uid="u2")
+        store.apply(put(one))
+        assert store.apply(put(other)) == [Change("n/a", one, None), Change("n/a", None, other)]
+
+    def test_the_removal_of_something_unknown_is_no_change(self) -> None:
+        assert Store().apply(gone(record())) == []
+
+    def test_the_final_state_of_another_uid_is_not_the_final_state_of_the_cached_object(self) -> None:
+        store, one = Store({"value": by_value}), record()
+        store.apply(put(one))
+        store.apply(put(record(version="5", uid="u2", fault="index")))
+        assert store.apply(gone(record(version="6", uid="u2"))) == [Change("n/a", one, None)]
+
+    def test_a_batch_without_objects_moves_the_version_on_and_one_without_version_does_not(self) -> None:
+        store = Store()
+        store.apply(Deltas([], "7"))
+        assert store.resource_version == "7"
+        store.apply(Deltas([Delta(deleted=False, record=record(version=""))], ""))
+        assert store.resource_version == "7"
+
+    def test_cluster_scoped_objects_are_under_their_bare_name(self) -> None:
+        store, node = Store(), record("node-1", namespace="")
+        store.apply(put(node))
+        assert store.get("node-1") is node
+        assert store.records("") == [node]
+
+    def test_records_are_a_list_of_their_own(self) -> None:
+        store = Store()
+        store.apply(put(record()))
+        store.records().clear()
+        store.records("n").clear()
+        store.keys().clear()
+        assert store.keys() == store.keys("n") == ["n/a"]
+        assert len(store.records()) == len(store.records("n")) == 1
+
+
+class TestSnapshots:
+    def test_nothing_is_visible_before_the_commit(self) -> None:
+        store, old = Store({"value": by_value}), record("old", values="x")
+        store.apply(put(old))
+        store.begin_snapshot()
+        store.stage(page(record("new", values="y")))
+        assert store.records() == [old]
+        assert store.index_values("value") == ["x"]
+        assert store.resource_version == "1"
+
+    def test_removals_come_first_and_their_final_state_is_unknown(self) -> None:
+        store, kept, vanished, new = Store(), record("kept"), record("vanished"), record("new")
+        store.apply(put(kept, vanished))
+        changed = record("kept", "2")
+        assert snapshot(store, new, changed) == [
+            Change("n/vanished", vanished, None),
+            Change("n/new", None, new),
+            Change("n/kept", kept, changed),
+        ]
+        assert store.resource_version == "100"
+
+    def test_unchanged_objects_emit_nothing_and_keep_the_record_that_is_there(self) -> None:
+        """A relist must not hold the new page's bytes for objects that did not change."""
+        store, one = Store({"value": by_value}), record(values="x")
+        store.apply(put(one))
+        assert snapshot(store, record(values="x")) == []
+        assert store.get("n/a") is one
+        assert store.by_index("value", "x") == [one]
+
+    def test_an_unchanged_object_is_not_admitted_or_indexed_again(self) -> None:
+        admitted: list[Record] = []
+        indexed: list[Record] = []
+
+        def remember(r: Record) -> Record:
+            admitted.append(r)
+            return r
+
+        def index(r: Record) -> list[str]:
+            indexed.append(r)
+            return []
+
+        store, one = Store({"seen": index}, remember), record()
+        store.apply(put(one))
+        snapshot(store, record())
+        assert admitted == indexed == [one]
+
+    def test_a_new_begin_drops_what_was_staged(self) -> None:
+        store = Store()
+        store.begin_snapshot()
+        store.stage(page(record("half")))
+        assert snapshot(store) == []
+        assert len(store) == 0
+
+    def test_updates_and_deletes_within_a_streamed_snapshot_fold_into_it(self) -> None:
+        store, final = Store({"value": by_value}), record("a", "2", values="y")
+        store.begin_snapshot()
+        store.stage(page(record("a", values="x"), record("b", values="z")))
+        store.stage(page(final))
+        store.stage(SnapshotPage([Delta(deleted=True, record=record("b"))]))
+        assert commit(store) == [Change("n/a", None, final)]
+        assert store.index_values("value") == ["y"]
+
+    def test_an_object_that_went_back_to_what_the_cache_holds_is_unchanged(self) -> None:
+        store, one = Store({"value": by_value}), record(values="x")
+        store.apply(put(one))
+        assert snapshot(store, record(version="2", values="y"), record(values="x")) == []
+        assert store.index_values("value") == ["x"]
+
+    def test_another_uid_is_a_removal_then_an_addition(self) -> None:
+        store, one, other = Store(), record(), record(uid="u2")
+        store.apply(put(one))
+        assert snapshot(store, other) == [Change("n/a", one, None), Change("n/a", None, other)]
+
+    def test_an_empty_snapshot_empties_the_cache(self) -> None:
+        store, one = Store(), record()
+        store.apply(put(one))
+        assert snapshot(store) == [Change("n/a", one, None)]
+        assert store.records("n") == []
+
+    def test_staging_comparing_and_committing_need_a_beginning(self) -> None:
+        store = Store()
+        for action in (lambda: store.stage(page()), lambda: next(store.difference()), lambda: commit(store)):
+            with pytest.raises(RuntimeError, match="begin_snapshot"):
+                action()
+
+    def test_comparing_changes_nothing_and_the_commit_is_one_step(self) -> None:
+        store, old, new = Store(), record("old"), record("new")
+        store.apply(put(old))
+        store.begin_snapshot()
+        store.stage(page(new))
+        for _ in store.difference():
+            assert store.records() == [old]
+        rest = store.commit_snapshot("7")
+        assert store.records() == [new]
+        for _ in rest:
+            assert (store.records(), store.resource_version) == ([new], "7")
+
+    def test_no_step_of_a_large_snapshot_handles_more_than_a_slice(self) -> None:
+        """A relist of any size gives the loop its turns: comparing and letting go are cut alike."""
+        store = Store({"value": by_value})
+        count = 3 * SLICE + 1
+        store.apply(put(*(record(str(i), values=str(i)) for i in range(count))))
+        store.begin_snapshot()
+        store.stage(page(*(record(f"new-{i}") for i in range(count))))
+        parts = list(store.difference())
+        assert max(map(len, parts)) == SLICE
+        assert sum(map(len, parts)) == 2 * count
+        old = store._live
+        sizes = [count, *(len(old.records) for _ in store.commit_snapshot("2"))]
+        assert max(before - after for before, after in pairwise(sizes)) == SLICE
+        assert not old.records
+        assert not old.indexes["value"].by_key
+
+
+class TestQuarantine:
+    @pytest.mark.parametrize("fault", ["index", "admit"])
+    def test_an_object_that_cannot_be_taken_in_is_set_aside_and_its_neighbours_are_not(self, fault: str) -> None:
+        store, other = Store({"value": by_value}, admit), record("b", values="x")
+        changes = store.apply(put(record(version="4", fault=fault), other))
+        assert changes == [Change("n/b", None, other)]
+        key, version, error = store.quarantine["n/a"]
+        assert (key, version, type(error)) == ("n/a", "4", ValueError)
+
+    def test_an_earlier_version_stays_and_the_next_one_is_tried_again(self) -> None:
+        store, one, three = Store({"value": by_value}), record(values="x"), record(version="3", values="y")
+        store.apply(put(one))
+        assert store.apply(put(record(version="2", fault="index"))) == []
+        assert store.by_index("value", "x") == [one]
+        assert store.apply(put(three)) == [Change("n/a", one, three)]
+        assert store.quarantine == {}
+        assert store.index_values("value") == ["y"]
+
+    def test_a_removal_ends_it(self) -> None:
+        store = Store({"value": by_value})
+        store.apply(put(record(fault="index")))
+        assert store.apply(gone(record(version="2"))) == []
+        assert store.quarantine == {}
+
+    def test_a_removal_within_a_streamed_snapshot_ends_it(self) -> None:
+        store = Store({"value": by_value})
+        store.begin_snapshot()
+        store.stage(page(record(fault="index")))
+        store.stage(SnapshotPage([Delta(deleted=True, record=record(version="2"))]))
+        commit(store)
+        assert store.quarantine == {}
+
+    def test_a_snapshot_keeps_the_earlier_version_of_what_it_cannot_take_in(self) -> None:
+        store, one = Store({"value": by_value}), record(values="x")
+        store.apply(put(one))
+        assert snapshot(store, record(version="2", fault="index")) == []
+        assert store.by_index("value", "x") == [one]
+        assert list(store.quarantine) == ["n/a"]
+
+    def test_a_snapshot_without_the_object_ends_it(self) -> None:
+        store = Store({"value": by_value})
+        store.apply(put(record(fault="index")))
+        snapshot(store, record("b"))
+        assert store.quarantine == {}
+
+    def test_what_cannot_be_decoded_is_set_aside_and_its_earlier_version_stays(self) -> None:
+        store, one, error = Store(), record(), ValueError("no")
+        store.apply(put(one))
+        store.apply(Deltas([Undecodable("n/a", "2", error)], "2"))
+        assert store.quarantine["n/a"] == ("n/a", "2", error)
+        store.begin_snapshot()
+        store.stage(SnapshotPage([Undecodable("n/a", "2", error)]))
+        assert commit(store) == []
+        assert store.get("n/a") is one
+
+    def test_an_undecodable_version_after_a_good_one_in_the_same_batch_stays_set_aside(self) -> None:
+        store, one, error = Store(), record(), ValueError("no")
+        store.apply(Deltas([Delta(deleted=False, record=one), Undecodable("n/a", "2", error)], "2"))
+        assert store.get("n/a") is one
+        assert list(store.quarantine) == ["n/a"]
+
+    def test_a_good_version_after_an_undecodable_one_in_the_same_batch_ends_it(self) -> None:
+        store, three, error = Store(), record(version="3"), ValueError("no")
+        store.apply(Deltas([Undecodable("n/a", "2", error), Delta(deleted=False, record=three)], "3"))
+        assert store.get("n/a") is three
+        assert store.quarantine == {}
+
+
+class TestAdmission:
+    def test_what_admission_returns_is_what_is_kept(self) -> None:
+        kept = record(version="1", values="kept")
+        store = Store({"value": by_value}, lambda r: kept)
+        assert store.apply(put(record())) == [Change("n/a", None, kept)]
+        assert store.index_values("value") == ["kept"]
+
+    def test_an_object_that_admission_leaves_out_is_absent_and_one_that_it_begins_to_leave_out_goes(self) -> None:
+        store, one = Store(admit=admit), record()
+        assert store.apply(put(record("b", fault="drop"))) == []
+        store.apply(put(one))
+        assert [c[:3] for c in store.apply(put(record(version="2", fault="drop")))] == [("n/a", one, None)]
+        store.apply(put(one))
+        assert [c[:3] for c in snapshot(store, record(version="2", fault="drop"))] == [("n/a", one, None)]
+
+    def test_the_final_state_is_admitted_too_and_the_cached_one_stands_in_where_that_fails(self) -> None:
+        store = Store(admit=lambda r: None if r.labels else record(r.name, r.resource_version, values="seen"))
+        [first] = store.apply(put(record()))
+        [removal] = store.apply(gone(record(version="2")))
+        assert removal.final == record(version="2", values="seen")
+        store.apply(put(record()))
+        [removal] = store.apply(gone(record(version="2", fault="drop")))
+        assert removal.final == first.new
+        faulty = Store(admit=admit)
+        [first] = faulty.apply(put(record()))
+        [removal] = faulty.apply(gone(record(version="2", fault="admit")))
+        assert removal.final is first.new
+
+
+class TestIndexes:
+    def test_an_object_is_found_under_each_of_its_values_once(self) -> None:
+        store, one = Store({"value": by_value}), record(values="x.y.x")
+        store.apply(put(one))
+        assert store.index_values("value") == ["x", "y"]
+        assert store.by_index("value", "x") == [one]
+        assert store.index_keys("value", "y") == ["n/a"]
+        assert store.index_keys("value", "z") == []
+        assert store.by_index("value", "z") == []
+
+    def test_a_value_goes_with_its_last_object_and_a_shared_one_stays(self) -> None:
+        store = Store({"value": by_value})
+        store.apply(put(record("a", values="x.y"), record("b", values="y")))
+        store.apply(gone(record("a")))
+        assert store.index_values("value") == ["y"]
+        store.apply(put(record("b", "2")))
+        assert store.index_values("value") == []
+
+    def test_an_index_that_does_not_exist_is_named_with_those_that_do(self) -> None:
+        store = Store({"value": by_value})
+        for read in (store.by_index, store.index_keys):
+            with pytest.raises(InvalidOption, match=r"no index named 'nodes'; there are \['value'\]"):
+                read("nodes", "x")
+        with pytest.raises(InvalidOption, match="none"):
+            Store().index_values("nodes")
+
+    def test_an_index_added_later_holds_what_is_there_and_what_is_being_staged(self) -> None:
+        store, one, two = Store(), record(values="x"), record("b", values="y")
+        store.apply(put(one))
+        store.begin_snapshot()
+        store.stage(page(one, two))
+        store.add_indexer("value", by_value)
+        assert store.index_values("value") == ["x"]
+        commit(store)
+        assert store.index_values("value") == ["x", "y"]
+        assert store.index_names == {"value"}
+        with pytest.raises(InvalidOption, match="already"):
+            store.add_indexer("value", by_value)
+
+    def test_an_index_function_that_raises_is_not_added(self) -> None:
+        store = Store()
+        store.apply(put(record(fault="index")))
+        with pytest.raises(ValueError, match="cannot be indexed"):
+            store.add_indexer("value", by_value)
+        assert store.index_names == frozenset()
+        store.apply(put(record("b")))
+        assert len(store) == 2

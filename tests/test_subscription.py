@@ -1,0 +1,411 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from typing import Any, TypeAlias
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aioinformer.batches import Change, Delta, Deltas
+from aioinformer.errors import InformerError, InvalidOption, SubscriptionLagged
+from aioinformer.events import Added, Deleted, Event, Resynced, Synced, Updated
+from aioinformer.objects import Record
+from aioinformer.selectors import LabelSelector
+from aioinformer.store import Store
+from aioinformer.subscription import Scope, Subscription, Terms
+
+Events: TypeAlias = Subscription[Record]
+
+
+def record(name: str, version: int = 1, namespace: str = "n", uid: str = "u1", **labels: str) -> Record:
+    return Record(namespace, name, uid, str(version), labels, b"{}")
+
+
+class Cache:
+    """A store whose changes go to the subscriptions made from it."""
+
+    def __init__(self, *records: Record) -> None:
+        self.store = Store()
+        self.subscriptions: list[Events] = []
+        self.put(*records)
+
+    def events(self, *, namespace: str | None = None, selector: str = "", started: bool = True, **terms: Any) -> Events:
+        scope = Scope(namespace, LabelSelector.parse(selector))
+        subscription = Subscription(self.store, lambda r: r, Terms(scope, **terms))
+        if started:
+            subscription.start(self.store.resource_version)
+        self.subscriptions.append(subscription)
+        return subscription
+
+    def put(self, *records: Record, deleted: bool = False) -> list[Change]:
+        version = records[-1].resource_version if records else ""
+        changes = self.store.apply(Deltas([Delta(deleted, r) for r in records], version))
+        for subscription in self.subscriptions:
+            subscription.offer(changes)
+        return changes
+
+    def delete(self, *records: Record) -> None:
+        self.put(*records, deleted=True)
+
+
+async def turns(count: int = 10) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def taken(events: Events) -> list[Event[Record]]:
+    """What can be had without waiting."""
+    found: list[Event[Record]] = []
+    while True:
+        pull = asyncio.ensure_future(anext(events))
+        await turns()
+        if not pull.done():
+            pull.cancel()
+            await asyncio.wait([pull])
+            return found
+        found.append(await pull)
+
+
+async def consumed(events: Events) -> list[Event[Record]]:
+    return [event async for event in events]
+
+
+class TestOrder:
+    async def test_what_is_there_then_synced_then_live_changes(self) -> None:
+        a, b, changed = record("a"), record("b", 2), record("a", 3)
+        cache = Cache(a, b)
+        events = cache.events()
+        cache.put(changed)
+        cache.delete(record("b", 4))
+        assert await taken(events) == [
+            Added(a, initial=True, key="n/a"),
+            Added(b, initial=True, key="n/b"),
+            Synced("2"),
+            Updated(changed, old=a, key="n/a"),
+            Deleted(record("b", 4), final_state_known=True, key="n/b"),
+        ]
+
+    async def test_a_change_during_the_replay_comes_after_it_with_the_replayed_object_as_old(self) -> None:
+        a, changed, new = record("a"), record("a", 2), record("b", 3)
+        cache = Cache(a)
+        events = cache.events()
+        assert await anext(events) == Added(a, initial=True, key="n/a")
+        cache.put(changed, new)
+        assert await taken(events) == [Synced("1"), Updated(changed, old=a, key="n/a"), Added(new, key="n/b")]
+
+    async def test_before_the_cache_is_in_sync_it_waits(self) -> None:
+        cache = Cache()
+        events = cache.events(started=False)
+        assert await taken(events) == []
+        cache.put()
+        events.start("5")
+        assert await taken(events) == [Synced("5")]
+
+    async def test_without_replay_it_begins_with_synced(self) -> None:
+        a, changed = record("a"), record("a", 2)
+        cache = Cache(a)
+        events = cache.events(replay=False)
+        cache.put(changed)
+        assert await taken(events) == [Synced("1"), Updated(changed, old=a, key="n/a")]
+
+    async def test_a_missed_removal_shows_the_last_known_state_and_says_that_it_is_not_final(self) -> None:
+        a = record("a")
+        events = Cache(a).events(replay=False)
+        events.offer([Change("n/a", a, None)])
+        assert (await taken(events))[1:] == [Deleted(a, final_state_known=False, key="n/a")]
+
+    async def test_events_hold_what_the_view_makes_of_records(self) -> None:
+        cache = Cache(record("a"))
+        names = Subscription(cache.store, lambda r: r.name, Terms(Scope(None, LabelSelector())))
+        names.start("1")
+        assert await anext(names) == Added("a", initial=True, key="n/a")
+
+
+class TestScope:
+    async def test_a_namespace(self) -> None:
+        cache = Cache(record("a"), record("b", namespace="m"))
+        events = cache.events(namespace="m")
+        cache.put(record("a", 2), record("c", 3, "m"))
+        assert [getattr(event, "key", "synced") for event in await taken(events)] == ["m/b", "synced", "m/c"]
+
+    async def test_beginning_and_ceasing_to_match_a_selector_are_an_addition_and_a_removal(self) -> None:
+        out, entered, changed, left = (record("a", n, app=app) for n, app in enumerate(["x", "web", "web", "y"], 1))
+        cache = Cache(out)
+        events = cache.events(selector="app=web")
+        cache.put(entered)
+        cache.put(changed)
+        cache.put(left)
+        cache.delete(record("a", 5, app="web"))
+        assert await taken(events) == [
+            Synced("1"),
+            Added(entered, key="n/a"),
+            Updated(changed, old=entered, key="n/a"),
+            Deleted(changed, final_state_known=True, key="n/a"),
+        ]
+
+    async def test_a_replay_and_a_resync_keep_to_the_scope(self) -> None:
+        cache = Cache(record("a", app="web"), record("b", app="db"))
+        events = cache.events(selector="app=web", resync=1)
+        assert [getattr(event, "key", "synced") for event in await taken(events)] == ["n/a", "synced"]
+
+
+class TestResync:
+    @pytest.mark.looptime
+    async def test_rounds_come_by_period_and_two_periods_are_independent(self) -> None:
+        cache = Cache(record("a"), record("b"))
+        seen: list[tuple[int, str]] = []
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+
+        async def consume(name: str, events: Events) -> None:
+            async for event in events:
+                match event:
+                    case Resynced():
+                        seen.append((round(loop.time() - begin), name))
+
+        consumers = [
+            asyncio.create_task(consume(name, cache.events(resync=period)))
+            for name, period in (("two", 2), ("three", 3), ("never", None))
+        ]
+        await asyncio.sleep(6.5)
+        for consumer in consumers:
+            consumer.cancel()
+        rounds = [(2, "two"), (3, "three"), (4, "two"), (6, "three"), (6, "two")]
+        assert sorted(seen) == [each for each in rounds for _ in range(2)]
+
+    @pytest.mark.looptime
+    async def test_a_round_shows_the_latest_of_what_is_there_and_never_overtakes_a_change(self) -> None:
+        cache = Cache(record("a"), record("b"))
+        events = cache.events(resync=5)
+        await taken(events)
+        await asyncio.sleep(5)
+        pull = asyncio.ensure_future(anext(events))
+        assert await pull == Resynced(record("a"), key="n/a")
+        changed = record("b", 2)
+        cache.put(changed)
+        cache.delete(record("a", 3))
+        assert await taken(events) == [
+            Updated(changed, old=record("b"), key="n/b"),
+            Deleted(record("a", 3), final_state_known=True, key="n/a"),
+            Resynced(changed, key="n/b"),
+        ]
+
+    @pytest.mark.looptime
+    async def test_an_empty_cache_or_scope_makes_no_round_and_no_busy_loop(self) -> None:
+        cache = Cache(record("a"))
+        for events in (
+            Cache().events(resync=1),
+            cache.events(resync=1, selector="app"),
+            Cache().events(started=False, resync=1),
+        ):
+            await taken(events)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(100):
+                    await anext(events)
+
+    @pytest.mark.looptime
+    async def test_a_consumer_that_takes_longer_than_the_period_gets_one_round_at_a_time(self) -> None:
+        events = Cache(record("a")).events(resync=1)
+        await taken(events)
+        await asyncio.sleep(10)
+        assert [type(event) for event in await taken(events)] == [Resynced]
+
+
+class TestOverflow:
+    async def test_a_slow_consumer_gets_merged_events_and_the_bound_holds(self) -> None:
+        cache = Cache()
+        events = cache.events(max_pending=2)
+        for version in range(1, 100):
+            cache.put(record("a", version), record("b", version))
+        assert events.pending <= 2 + 2 * 2
+        assert events.merged == 2 * 99 - 4
+        assert (await taken(events))[1:] == [
+            Added(record("a", 1), key="n/a"),
+            Added(record("b", 1), key="n/b"),
+            Updated(record("a", 99), old=record("a", 1), key="n/a"),
+            Updated(record("b", 99), old=record("b", 1), key="n/b"),
+        ]
+        assert events.pending == 0
+
+    async def test_error_mode_gives_what_waited_and_then_raises(self) -> None:
+        cache = Cache()
+        events = cache.events(max_pending=2, overflow="error")
+        cache.put(record("a"), record("b"))
+        assert not events.is_closed
+        cache.put(record("c"))
+        cache.put(record("d"))
+        assert events.is_closed
+        found = [await anext(events) for _ in range(3)]
+        assert [getattr(event, "key", "synced") for event in found] == ["synced", "n/a", "n/b"]
+        for _ in range(2):
+            with pytest.raises(SubscriptionLagged, match="more than 2 events"):
+                await anext(events)
+
+    async def test_a_replay_does_not_count_as_lagging(self) -> None:
+        events = Cache(*(record(str(n)) for n in range(10))).events(max_pending=1, overflow="error")
+        assert len(await taken(events)) == 11
+
+    def test_terms_that_cannot_work_are_refused(self) -> None:
+        scope = Scope(None, LabelSelector())
+        with pytest.raises(InvalidOption, match="max_pending"):
+            Terms(scope, max_pending=0)
+        with pytest.raises(InvalidOption, match="overflow"):
+            Terms(scope, overflow="drop")  # type: ignore[arg-type]
+
+
+class TestEnds:
+    async def test_when_the_informer_stops_what_waits_is_yielded_and_then_the_iteration_ends(self) -> None:
+        events = Cache(record("a")).events()
+        events.finish()
+        assert [type(event) async for event in events] == [Added, Synced]
+
+    async def test_a_defect_of_the_informer_reaches_the_consumer_after_what_waits(self) -> None:
+        events = Cache(record("a")).events()
+        events.finish(InformerError("a defect"))
+        assert [type(await anext(events)) for _ in range(2)] == [Added, Synced]
+        with pytest.raises(InformerError, match="a defect"):
+            await anext(events)
+
+    async def test_closing_drops_what_waits_and_what_comes(self) -> None:
+        cache = Cache(record("a"))
+        async with cache.events() as events:
+            cache.put(record("b"))
+        cache.put(record("c"))
+        assert events.pending == 0
+        assert [event async for event in events] == []
+        assert "closed" in repr(events)
+
+    async def test_closing_before_the_first_sync_closes_for_good(self) -> None:
+        events = Cache(record("a")).events(started=False)
+        await events.aclose()
+        events.start("1")
+        assert events.pending == 0
+        assert [event async for event in events] == []
+
+    async def test_a_consumer_that_waits_is_woken_by_closing_and_by_the_informers_end(self) -> None:
+        closed, ended = Cache().events(), Cache().events()
+        pulls = [asyncio.ensure_future(consumed(events)) for events in (closed, ended)]
+        await turns()
+        await closed.aclose()
+        ended.finish()
+        assert await asyncio.gather(*pulls) == [[Synced("")], [Synced("")]]
+
+    async def test_repr_shows_the_state_and_no_objects(self) -> None:
+        assert repr(Cache(record("secret")).events()) == "<Subscription open pending=1 merged=0>"
+
+
+class TestConsumers:
+    async def test_cancelling_a_pending_anext_loses_nothing(self) -> None:
+        cache = Cache()
+        events = cache.events()
+        await taken(events)
+        for version in range(1, 5):
+            pull = asyncio.ensure_future(anext(events))
+            await turns()
+            cache.put(record("a", version))  # wakes it, and then, before its turn:
+            pull.cancel()
+            await asyncio.wait([pull])
+            assert pull.cancelled()
+            assert [event.type for event in await taken(events)] == ["ADDED" if version == 1 else "UPDATED"]
+
+    async def test_two_tasks_that_iterate_are_told_to_take_one_each(self) -> None:
+        events = Cache().events()
+        await taken(events)
+        first = asyncio.ensure_future(anext(events))
+        await turns()
+        with pytest.raises(RuntimeError, match=r"give each its own informer\.events"):
+            await anext(events)
+        events.offer([Change("n/a", None, record("a"))])
+        assert await first == Added(record("a"), key="n/a")
+
+    async def test_a_consumer_that_never_waits_gives_others_a_turn(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("aioinformer.subscription.TURN", 0.0)
+        events = Cache(*(record(str(n)) for n in range(9))).events()
+        events.finish()
+        order: list[object] = []
+
+        async def consume() -> None:
+            order.extend([event.type async for event in events])
+
+        async def other() -> None:
+            for _ in range(10):
+                order.append("other")
+                await asyncio.sleep(0)
+
+        await asyncio.gather(consume(), other())
+        assert order[:10] == ["other"] * 10
+
+    async def test_a_consumer_that_fails_touches_no_other(self) -> None:
+        cache = Cache(record("a"))
+
+        async def fail(events: Events) -> None:
+            async for event in events:
+                raise LookupError(event.type)
+
+        failing = asyncio.ensure_future(fail(cache.events()))
+        sound = cache.events()
+        await asyncio.wait([failing])
+        cache.put(record("b", 2))
+        assert [event.type for event in await taken(sound)] == ["ADDED", "SYNCED", "ADDED"]
+        with pytest.raises(LookupError):
+            await failing
+
+    async def test_dropping_the_last_reference_frees_everything(self) -> None:
+        cache = Cache(record("a"))
+        events = cache.events()
+        cache.subscriptions.clear()
+        async for _ in events:
+            break
+        gone = weakref.ref(events)
+        del events
+        gc.collect()
+        assert gone() is None
+
+
+steps = st.lists(
+    st.one_of(st.tuples(st.sampled_from("abc"), st.booleans(), st.sampled_from("xy")), st.none()), max_size=50
+)
+
+
+@given(steps, st.integers(1, 4), st.sampled_from(["", "app=x"]), st.booleans())
+def test_replaying_any_subscription_gives_the_cache(
+    actions: list[tuple[str, bool, str] | None],
+    max_pending: int,
+    selector: str,
+    replay: bool,  # noqa: FBT001
+) -> None:
+    """Whatever changes, and whenever it is taken: the consumer's state ends up as the cache, and ``old`` is what it saw."""
+
+    async def scenario() -> None:
+        cache = Cache(record("a", app="x"), record("b", app="y"))
+        shown: dict[str, Record] = {} if replay else {r.key: r for r in cache.store.records() if r in scope}
+        events = cache.events(selector=selector, max_pending=max_pending, replay=replay)
+
+        def see(event: Event[Record]) -> None:
+            match event:
+                case Added(object=new, key=key):
+                    assert key not in shown
+                    shown[key] = new
+                case Updated(object=new, old=old, key=key):
+                    assert shown[key] is old
+                    shown[key] = new
+                case Deleted(object=last, key=key):
+                    assert shown.pop(key).uid == last.uid
+
+        for version, action in enumerate(actions, start=2):
+            if action is None:
+                if events.pending:
+                    see(await anext(events))
+                continue
+            name, deleted, app = action
+            uid = f"u{version // 10}"  # re-created now and then without a removal
+            cache.put(record(name, version, uid=uid, app=app), deleted=deleted)
+        for event in await taken(events):
+            see(event)
+        assert shown == {r.key: r for r in cache.store.records() if r in scope}
+
+    scope = Scope(None, LabelSelector.parse(selector))
+    asyncio.run(scenario())
