@@ -41,6 +41,9 @@ class Record(msgspec.Struct, gc=False, frozen=True):
         """``namespace/name``, or ``name`` for a cluster-scoped object."""
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
+    def __repr__(self) -> str:
+        return f"<Record {self.key} resourceVersion={self.resource_version} {len(self.raw)} bytes>"
+
 
 class OwnerReference(msgspec.Struct, frozen=True, rename="camel"):
     """Who owns an object (``metadata.ownerReferences``)."""
@@ -74,6 +77,7 @@ class ObjectMeta(msgspec.Struct, frozen=True, rename="camel"):
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _META = msgspec.json.Decoder(ObjectMeta)
+_FIELDS_OF_META = msgspec.json.Decoder(dict[str, Any])
 
 
 class KubeObject:
@@ -221,5 +225,5 @@ def _decode_meta(raw: msgspec.Raw) -> ObjectMeta:
     try:
         return _META.decode(raw)
     except msgspec.ValidationError:  # a null where Go has a nil map or slice
-        fields: dict[str, Any] = msgspec.json.decode(raw)
+        fields = _FIELDS_OF_META.decode(raw)
         return msgspec.convert({name: value for name, value in fields.items() if value is not None}, ObjectMeta)

@@ -19,7 +19,7 @@ __all__ = ["BUILTIN_RESOURCES", "APIResource", "GroupVersionResource", "Resource
 _VERSION = re.compile(r"v[1-9][0-9]*((alpha|beta)[1-9][0-9]*)?")
 _DECIMAL = re.compile(r"[1-9][0-9]*")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_NAME = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
+_NAME = re.compile(rf"{_LABEL.pattern}((\.{_LABEL.pattern})+\.?)?")
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -123,7 +123,7 @@ async def test_a_resync_round_in_the_middle_of_a_delivery_shows_nothing_before_i
     mirror = Mirror(*(record(name, 1) for name in names))
     events = mirror.events(resync=5, replay=False, max_pending=10 * SLICE)
     shown = dict.fromkeys(names, "1")
-    resynced = []
+    resynced: list[str] = []
 
     async def consume(count: int) -> None:
         while len(resynced) < count:

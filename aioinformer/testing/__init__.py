@@ -5,6 +5,7 @@ from __future__ import annotations
 from aioinformer.testing.cluster import Cluster
 from aioinformer.testing.requests import Request
 from aioinformer.testing.server import ApiServer
+from aioinformer.testing.simulator import DeploymentSimulator
 from aioinformer.testing.statuses import (
     AlreadyExistsError,
     ApiServerError,
@@ -23,6 +24,7 @@ __all__ = [
     "BadRequestError",
     "Cluster",
     "ConflictError",
+    "DeploymentSimulator",
     "ExpiredError",
     "ForbiddenError",
     "InvalidError",
