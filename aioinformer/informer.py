@@ -332,8 +332,9 @@ class Informer(Generic[T]):
                     tasks.start_soon(self._apply, queue)
         except Exception as error:
             logger.exception("%s: stopped by a defect", self._spec)
-            self._failure = InformerError(f"{self._spec} was stopped by a defect: {error!r}")
-            self._failure.__cause__ = error
+            cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+            self._failure = InformerError(f"{self._spec} was stopped by a defect: {cause!r}")
+            self._failure.__cause__ = cause
         finally:
             self._finish()
             self._done.set()

@@ -1,0 +1,409 @@
+"""informer.py: one informer over a scripted source, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import msgspec
+import pytest
+
+from aioinformer import (
+    Added,
+    CacheSyncError,
+    CacheSyncTimeout,
+    Deleted,
+    Forbidden,
+    InformerClosed,
+    InformerError,
+    InformerState,
+    InvalidOption,
+    KubeObject,
+    NetworkError,
+    NotRunning,
+    Resynced,
+    Synced,
+    Updated,
+    WaitTimeout,
+)
+from aioinformer.informer import Informer
+from aioinformer.options import InformerSpec
+from aioinformer.resource import GroupVersionResource
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable, Mapping
+
+pytestmark = pytest.mark.looptime
+
+PODS = GroupVersionResource("", "v1", "pods")
+
+
+def pod(name: str, version: int, *, uid: str | None = None, **fields: Any) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "d", "uid": uid or f"uid-{name}", "resourceVersion": str(version)}
+    metadata |= fields.pop("metadata", {})
+    return {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, **fields}
+
+
+def line(kind: str, document: dict[str, Any]) -> bytes:
+    return msgspec.json.encode({"type": kind, "object": document}) + b"\n"
+
+
+def bookmark(version: int, *, end: bool = False) -> bytes:
+    annotations = {"annotations": {"k8s.io/initial-events-end": "true"}} if end else {}
+    document = {"kind": "Pod", "apiVersion": "v1", "metadata": {"resourceVersion": str(version), **annotations}}
+    return line("BOOKMARK", document)
+
+
+class Script:
+    """A source that answers each request with the next script: chunks, errors to raise, then silence."""
+
+    def __init__(self) -> None:
+        self.queries: list[dict[str, str]] = []
+        self._answers: list[list[bytes | Exception]] = []
+        self._live: asyncio.Queue[bytes | Exception] = asyncio.Queue()
+
+    def answer(self, *parts: bytes | Exception) -> Script:
+        self._answers.append(list(parts))
+        return self
+
+    def snapshot(self, version: int, *pods: dict[str, Any]) -> Script:
+        """A streamed list, which goes on as a watch."""
+        return self.answer(*(line("ADDED", p) for p in pods), bookmark(version, end=True))
+
+    def send(self, *parts: bytes | Exception) -> None:
+        """On the response that is open."""
+        for part in parts:
+            self._live.put_nowait(part)
+
+    @asynccontextmanager
+    async def open(self, query: Mapping[str, str]) -> AsyncGenerator[Script]:
+        self.queries.append(dict(query))
+        parts = self._answers.pop(0) if self._answers else []
+        if parts and isinstance(parts[0], Exception):
+            raise parts[0]
+        self._live = asyncio.Queue()
+        self.send(*parts)
+        yield self
+
+    async def read(self) -> bytes:
+        part = await self._live.get()
+        if isinstance(part, Exception):
+            raise part
+        return part
+
+
+class Running:
+    """An informer that runs on a script for as long as the context lasts."""
+
+    def __init__(self, script: Script, **options: Any) -> None:
+        self.informer: Informer[KubeObject] = Informer(InformerSpec(PODS, **options).checked())
+        self._script = script
+
+    async def __aenter__(self) -> Informer[KubeObject]:
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        self.informer.start(self._tasks, self._script)
+        return self.informer
+
+    async def __aexit__(self, *_: object) -> None:
+        self._tasks.cancel_scope.cancel()
+        await self._tasks.__aexit__(None, None, None)
+
+
+def names(pods: Iterable[KubeObject]) -> list[str]:
+    return [p.name for p in pods]
+
+
+async def test_nothing_is_visible_before_the_snapshot_is_whole() -> None:
+    """Objects of a snapshot under way are in no read; then all are, and Synced follows their Added."""
+    script = Script().answer(line("ADDED", pod("a", 1)))
+    async with Running(script) as informer:
+        events = informer.events()
+        await asyncio.sleep(1)
+        assert (len(informer), informer.synced, events.pending) == (0, False, 0)
+        assert informer.status.state is InformerState.SYNCING
+        script.send(line("ADDED", pod("b", 2)), bookmark(3, end=True))
+        await informer.wait_for_cache_sync()
+        assert names(informer) == ["a", "b"]
+        assert (informer.resource_version, informer.status.state) == ("3", InformerState.LIVE)
+        assert [type(await anext(events)) for _ in range(3)] == [Added, Added, Synced]
+
+
+async def test_changes_before_the_end_of_a_streamed_snapshot_fold_into_it() -> None:
+    """MODIFIED and DELETED among the initial events leave just the outcome."""
+    script = Script().answer(
+        line("ADDED", pod("a", 1)), line("ADDED", pod("b", 2)), line("MODIFIED", pod("a", 3)),
+        line("DELETED", pod("b", 4)), bookmark(5, end=True),
+    )  # fmt: skip
+    async with Running(script) as informer:
+        await informer.wait_for_cache_sync()
+        assert [(p.name, p.resource_version) for p in informer] == [("a", "3")]
+
+
+async def test_a_healthy_informer_sends_one_request() -> None:
+    """Snapshot and watch are one stream."""
+    script = Script().snapshot(1)
+    async with Running(script) as informer:
+        await informer.wait_for_cache_sync()
+        script.send(line("ADDED", pod("a", 2)))
+        await informer.wait_for("d/a")
+        assert len(script.queries) == 1
+
+
+async def test_the_cache_is_ahead_of_every_event() -> None:
+    """When an event reaches a subscriber, the cache holds it or something later."""
+    script = Script().snapshot(1, pod("a", 1))
+    async with Running(script) as informer:
+        events = informer.events(replay=False)
+        await informer.wait_for_cache_sync()
+        script.send(line("MODIFIED", pod("a", 2)), line("MODIFIED", pod("a", 3)), line("DELETED", pod("a", 4)))
+        async for event in events:
+            if isinstance(event, Updated):
+                cached = informer.get("a", "d")
+                assert cached is None or int(cached.resource_version) >= int(event.object.resource_version)
+            if isinstance(event, Deleted):
+                assert "d/a" not in informer
+                break
+
+
+async def test_a_relist_is_told_as_what_it_changed() -> None:
+    """After a 410: deletes of what vanished, nothing for what is unchanged, and a re-creation as delete and add."""
+    script = Script().snapshot(9, pod("gone", 1), pod("same", 2), pod("moved", 3), pod("reborn", 4))
+    script.snapshot(20, pod("same", 2), pod("moved", 15), pod("reborn", 16, uid="another"), pod("new", 17))
+    async with Running(script) as informer:
+        events = informer.events(replay=False)
+        await informer.wait_for_cache_sync()
+        script.send(line("ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}))
+        await informer.wait_for_version("20")
+        assert isinstance(await anext(events), Synced)
+        told = [await anext(events) for _ in range(events.pending)]
+        assert [(type(e).__name__, getattr(e, "key", "")) for e in told] == [
+            ("Deleted", "d/gone"), ("Updated", "d/moved"), ("Deleted", "d/reborn"), ("Added", "d/reborn"),
+            ("Added", "d/new"),
+        ]  # fmt: skip
+        assert all(not e.final_state_known for e in told if isinstance(e, Deleted))
+        assert (informer.status.restarts, informer.status.last_error is not None) == (1, True)
+
+
+async def test_a_late_subscriber_joins_in_the_middle_of_a_relist() -> None:
+    """It replays the old state, then hears what the new snapshot changed: no gap and no repeat."""
+    script = Script().snapshot(9, pod("old", 1), pod("kept", 2))
+    script.answer(line("ADDED", pod("kept", 2)), line("ADDED", pod("new", 12)))
+    async with Running(script) as informer:
+        await informer.wait_for_cache_sync()
+        script.send(line("ERROR", {"kind": "Status", "code": 410, "reason": "Expired"}))
+        await asyncio.sleep(5)
+        events = informer.events()
+        script.send(bookmark(20, end=True))
+        await informer.wait_for_version("20")
+        told = [await anext(events) for _ in range(events.pending + 1)]
+        assert [(type(e).__name__, getattr(e, "key", "")) for e in told] == [
+            ("Added", "d/old"), ("Added", "d/kept"), ("Synced", ""), ("Deleted", "d/old"), ("Added", "d/new"),
+        ]  # fmt: skip
+
+
+async def test_forbidden_ends_the_wait_for_the_sync_unless_told_to_wait_on() -> None:
+    """A waiter learns of a 403 at once; one with keep_waiting sees the sync when access comes."""
+    script = Script().answer(Forbidden(403, "Forbidden", "no")).answer(Forbidden(403, "Forbidden", "no")).snapshot(1)
+    async with Running(script) as informer:
+        patient = asyncio.create_task(informer.wait_for_cache_sync(keep_waiting=True))
+        with pytest.raises(CacheSyncError, match=r"403 Forbidden: no; next try in"):
+            await informer.wait_for_cache_sync()
+        assert informer.status.state == "denied"
+        await patient
+        assert informer.status.state == "live"
+
+
+async def test_a_sync_that_takes_too_long_says_why() -> None:
+    """The time-out carries the last error, the number of failures and the next attempt."""
+    script = Script()
+    for _ in range(20):
+        script.answer(NetworkError("connection refused"))
+    async with Running(script) as informer:
+        with pytest.raises(CacheSyncTimeout, match=r"not synced after 9 s: .*failures in a row.*connection refused"):
+            await informer.wait_for_cache_sync(timeout=9)
+
+
+async def test_waiting_on_an_informer_that_is_not_running() -> None:
+    """It fails at once and says what to do."""
+    with pytest.raises(NotRunning, match="async with"):
+        await Informer[KubeObject](InformerSpec(PODS)).wait_for_cache_sync(1)
+
+
+async def test_wait_for_an_object_by_key_or_predicate() -> None:
+    """What is there is returned at once, what comes later when it comes, and what does not come times out."""
+    script = Script().snapshot(1, pod("a", 1, status={"phase": "Pending"}))
+    async with Running(script) as informer:
+        assert (await informer.wait_for("d/a")).name == "a"
+        running = asyncio.create_task(informer.wait_for(lambda p: p.status.get("phase") == "Running"))
+        await asyncio.sleep(1)
+        script.send(line("MODIFIED", pod("a", 2, status={"phase": "Running"})))
+        assert (await running).resource_version == "2"
+        with pytest.raises(WaitTimeout, match="no object 'd/b' among pods.v1 within 3 s"):
+            await informer.wait_for("d/b", timeout=3)
+
+
+async def test_wait_for_a_version_counts_bookmarks() -> None:
+    """Reading your own write: it returns when the cache has got there, by an event or a bookmark."""
+    script = Script().snapshot(99)
+    async with Running(script) as informer:
+        waiting = asyncio.create_task(informer.wait_for_version("101"))
+        await asyncio.sleep(1)
+        script.send(bookmark(100))
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        script.send(bookmark(1000))
+        await waiting
+        with pytest.raises(WaitTimeout, match="stands at version 1000 and did not reach 1001"):
+            await informer.wait_for_version("1001", timeout=1)
+        with pytest.raises(InvalidOption, match="resource version"):
+            await informer.wait_for_version("")
+
+
+async def test_resync_periods_are_independent() -> None:
+    """Each subscription gets its rounds on its own period, by default the informer's."""
+    async with Running(Script().snapshot(1, pod("a", 1), pod("b", 1)), resync=3) as informer:
+        await informer.wait_for_cache_sync()
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+
+        async def first_rounds(period: float | None) -> list[tuple[str, int]]:
+            events = informer.events(replay=False, resync=period)
+            assert isinstance(await anext(events), Synced)
+            rounds: list[tuple[str, int]] = []
+            for _ in range(4):
+                event = await anext(events)
+                assert isinstance(event, Resynced)
+                rounds.append((event.key, round(loop.time() - start)))
+            return rounds
+
+        assert list(await asyncio.gather(first_rounds(2), first_rounds(5), first_rounds(None))) == [
+            [("d/a", 2), ("d/b", 2), ("d/a", 4), ("d/b", 4)],
+            [("d/a", 5), ("d/b", 5), ("d/a", 10), ("d/b", 10)],
+            [("d/a", 3), ("d/b", 3), ("d/a", 6), ("d/b", 6)],
+        ]
+
+
+async def test_an_object_that_cannot_be_taken_in_is_set_aside() -> None:
+    """A transform that raises quarantines that object only; its next version gets a new try."""
+
+    def strict(document: dict[str, Any]) -> dict[str, Any]:
+        if "bad" in document:
+            raise ValueError("bad pod")
+        return document
+
+    script = Script().snapshot(5, pod("a", 1), pod("b", 2, bad=True))
+    async with Running(script, transform=strict) as informer:
+        await informer.wait_for_cache_sync()
+        assert names(informer) == ["a"]
+        assert repr(informer.quarantine["d/b"].error) == "ValueError('bad pod')"
+        assert informer.status.quarantined == 1
+        script.send(line("MODIFIED", pod("b", 6)))
+        assert (await informer.wait_for("d/b")).resource_version == "6"
+        assert informer.quarantine == {}
+
+
+async def test_a_transform_may_leave_objects_out_but_not_change_who_they_are() -> None:
+    """None leaves an object out, as a delete if it was in; name, namespace, uid and version stay the server's."""
+
+    def running_only(document: dict[str, Any]) -> dict[str, Any] | None:
+        document["metadata"] = {"name": "other", "labels": {"seen": "yes"}}
+        return document if document["phase"] == "Running" else None
+
+    script = Script().snapshot(5, pod("a", 1, phase="Running"), pod("b", 2, phase="Pending"))
+    async with Running(script, transform=running_only) as informer:
+        events = informer.events(replay=False)
+        await informer.wait_for_cache_sync()
+        (found,) = informer
+        assert (found.key, found.uid, found.resource_version) == ("d/a", "uid-a", "1")
+        assert (found.labels, found.metadata.name) == ({"seen": "yes"}, "a")
+        script.send(line("MODIFIED", pod("a", 6, phase="Pending")))
+        assert isinstance(await anext(events), Synced)
+        assert isinstance(await anext(events), Deleted)
+
+
+@pytest.mark.parametrize("moment", ["opening", "reading a list", "backing off", "watching"])
+async def test_stopping_takes_no_time_whatever_it_was_doing(moment: str) -> None:
+    """Closing ends the informer, its waiters and its subscriptions at once, and leaves no task behind."""
+    scripts = {
+        "opening": Script(),
+        "reading a list": Script().answer(line("ADDED", pod("a", 1))),
+        "backing off": Script().answer(Forbidden(403)),
+        "watching": Script().snapshot(1, pod("a", 1)),
+    }
+    before = asyncio.all_tasks()
+    async with Running(scripts[moment]) as informer:
+        events = informer.events()
+        waiting = asyncio.create_task(informer.wait_for("d/never"))
+        await asyncio.sleep(2)
+        start = asyncio.get_running_loop().time()
+        await informer.aclose()
+        with pytest.raises(InformerClosed):
+            await waiting
+        assert [type(event) async for event in events] == ([Added, Synced] if moment == "watching" else [])
+        assert asyncio.get_running_loop().time() - start < 0.1
+        assert informer.status.state is InformerState.STOPPED
+        with pytest.raises(InformerClosed, match="ask the factory"):
+            informer.events()
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_defect_is_told_to_everybody(caplog: pytest.LogCaptureFixture) -> None:
+    """An exception that is none of ours stops this informer, is logged, and reaches every waiter and subscriber."""
+    script = Script().snapshot(1)
+    async with Running(script) as informer:
+        events = informer.events()
+        assert isinstance(await anext(events), Synced)
+        script.send(ZeroDivisionError("bug"))
+        with pytest.raises(InformerError, match="defect: ZeroDivisionError"):
+            await anext(events)
+        with pytest.raises(InformerError, match="defect"):
+            await informer.wait_for_cache_sync()
+        assert informer.is_stopped
+        assert isinstance(informer.failure, InformerError)
+    assert "stopped by a defect" in caplog.text
+
+
+async def test_reads_are_views_of_their_own() -> None:
+    """What a reader does to what it got changes nobody else's."""
+    async with Running(Script().snapshot(1, pod("a", 1, spec={"x": [1]}))) as informer:
+        await informer.wait_for_cache_sync()
+        first = informer.list("d")[0]
+        first.spec["x"].append(2)
+        again = informer.get("d/a")
+        assert again is not None
+        assert again.spec == {"x": [1]}
+        assert repr(informer) == "<Informer pods.v1 live objects=1 version=1>"
+
+
+async def test_indexes_at_run_time() -> None:
+    """An indexer added later covers what is there; a second of the same name and a missing one are refused."""
+    async with Running(Script().snapshot(1, pod("a", 1, spec={"nodeName": "n1"}), pod("b", 1, spec={}))) as informer:
+        await informer.wait_for_cache_sync()
+        informer.add_indexer("node", lambda p: p.spec.get("nodeName"))
+        assert names(informer.by_index("node", "n1")) == ["a"]
+        assert informer.index_keys("node", "n1") == ["d/a"]
+        assert informer.index_values("node") == ["n1"]
+        with pytest.raises(InvalidOption, match="there is an index named 'node'"):
+            informer.add_indexer("node", lambda _: None)
+        with pytest.raises(InvalidOption, match="no index named 'zone'"):
+            informer.by_index("zone", "z")
+
+
+@pytest.mark.parametrize(
+    ("terms", "message"),
+    [
+        ({"max_pending": 0}, "max_pending"),
+        ({"overflow": "drop"}, "overflow"),
+        ({"resync": 0}, "resync"),
+        ({"resync": -1}, "resync"),
+        ({"label_selector": "a=b,"}, "does not parse"),
+    ],
+)
+async def test_bad_terms_of_a_subscription_are_named(terms: dict[str, Any], message: str) -> None:
+    """A subscription that cannot work is refused where it is asked for."""
+    async with Running(Script()) as informer:
+        with pytest.raises(InvalidOption, match=message):
+            informer.events(**terms)
