@@ -332,7 +332,7 @@ class Informer(Generic[T]):
                     tasks.start_soon(self._apply, queue)
         except Exception as error:
             logger.exception("%s: stopped by a defect", self._spec)
-            cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+            cause: Exception = getattr(error, "exceptions", (error,))[0]  # a task group wraps it
             self._failure = InformerError(f"{self._spec} was stopped by a defect: {cause!r}")
             self._failure.__cause__ = cause
         finally:

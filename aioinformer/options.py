@@ -102,14 +102,23 @@ class InformerSpec:
         check_resync(self.resync)
         if self.initial_list not in get_args(InitialList):
             raise InvalidOption(f"initial_list is one of {', '.join(get_args(InitialList))}, not {self.initial_list!r}")
-        if self.page_size < 0:
+        if not _is_a(int, self.page_size) or self.page_size < 0:
             raise InvalidOption(f"page_size is a number of objects, or 0 for all at once, not {self.page_size!r}")
+        if self.field_selector is not None and not _is_a(str, self.field_selector):
+            raise InvalidOption(f"field_selector is a string such as 'spec.nodeName=n1', not {self.field_selector!r}")
+        self._check_functions()
         if self.model is not None:
             try:
                 model_builder(self.model)
             except TypeError as error:
                 raise InvalidOption(f"model: {error}") from None
         return self
+
+    def _check_functions(self) -> None:
+        if self.transform is not None and not callable(self.transform):
+            raise InvalidOption(f"transform is a function of a dict, not {self.transform!r}")
+        if not _is_a(Mapping, self.indexers) or not all(callable(indexer) for indexer in self.indexers.values()):
+            raise InvalidOption(f"indexers maps names to functions of an object, not {self.indexers!r}")
 
     def conflicts_with(self, other: InformerSpec) -> list[str]:
         """The options in which a later request contradicts this one; what it leaves out it does not contradict."""
@@ -147,6 +156,11 @@ class InformerSpec:
         return {name: index_function(indexer, self.view()) for name, indexer in self.indexers.items()}
 
 
+def _is_a(kind: type[Any] | tuple[type[Any], ...], value: object) -> bool:
+    """``isinstance`` for arguments whose annotation a caller without a type checker may have broken."""
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
 def _is_name(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch("[a-z0-9]([-a-z0-9]*[a-z0-9])?", value) is not None
 
@@ -157,7 +171,7 @@ def check_resync(resync: float | None) -> None:
     Raises:
         InvalidOption: it is not a positive number of seconds.
     """
-    if resync is not None and not resync > 0:
+    if resync is not None and not (_is_a((int, float), resync) and resync > 0):
         raise InvalidOption(f"resync is a positive number of seconds, or None for no resync, not {resync!r}")
 
 

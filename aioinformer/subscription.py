@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 Overflow = Literal["coalesce", "error"]
 DEFAULT_MAX_PENDING = 1024
+SKIPPED = 500
+"""Objects outside a subscription's scope that are passed over before others get a turn."""
 TURN = 0.002
 """Seconds a consumer that never waits may run before others get a turn."""
 
@@ -204,6 +206,9 @@ class Subscription(Generic[T]):
             event = self._next_event()
             if event is not None:
                 return event
+            if self._initial or (self._due and not self.catching_up):
+                await asyncio.sleep(0)  # so far nothing of what it went through was in its scope
+                continue
             if self._failure is not None:
                 raise self._failure
             if self._closed:
@@ -213,17 +218,19 @@ class Subscription(Generic[T]):
                 self._turn_ends = loop.time() + TURN
 
     def _next_event(self) -> Event[T] | None:
-        while self._initial:
+        for _ in range(min(SKIPPED, len(self._initial))):
             record = self._initial.pop()
             if record in self._scope:
                 return Added(self._view(record), True, record.key)
+        if self._initial:
+            return None
         if self._synced_version is not None:
             version, self._synced_version = self._synced_version, None
             return Synced(version)
         change = self._backlog.pop()
         if change is not None:
             return self._event(change)
-        while self._due and not self.catching_up:
+        for _ in range(0 if self.catching_up else min(SKIPPED, len(self._due))):
             present = self._cache.get(self._due.popleft())
             if present is not None and present in self._scope:
                 return Resynced(self._view(present), present.key)

@@ -75,6 +75,7 @@ class Transport:
         self._client: Any = api_client
         self._refresh = refresh
         self._refreshing = asyncio.Lock()
+        self._refreshes = 0
         connector = api_client.rest_client.pool_manager.connector
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -115,9 +116,12 @@ class Transport:
     async def read(self, path: str, *, accept: str = JSON) -> bytes:
         """The whole body of a GET; raises what ``get`` raises."""
         parts: list[bytes] = []
-        async with self.get(path, accept=accept) as body:
-            while chunk := await body.read():
-                parts.append(chunk)
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT), self.get(path, accept=accept) as body:
+                while chunk := await body.read():
+                    parts.append(chunk)
+        except TimeoutError:
+            raise NetworkError(f"{path} was not answered whole within {ANSWER_TIMEOUT:g} s") from None
         return b"".join(parts)
 
     async def aclose(self) -> None:
@@ -162,13 +166,15 @@ class Transport:
 
     async def _refreshed(self, refused: Mapping[str, str]) -> bool:
         """Whether there may be better credentials than the refused ones. Many that are refused at once refresh once."""
+        if self._refresh is None:
+            return self._client.configuration.refresh_api_key_hook is not None
+        seen = self._refreshes
         async with self._refreshing:
-            if self._refresh is None:
-                return self._client.configuration.refresh_api_key_hook is not None
             current = await self._credentials()
-            if current.get("authorization") == refused.get(hdrs.AUTHORIZATION):
+            if self._refreshes == seen and current.get("authorization") == refused.get(hdrs.AUTHORIZATION):
                 await self._refresh()
-            return True
+                self._refreshes += 1
+        return True
 
 
 async def _check(response: aiohttp.ClientResponse) -> None:

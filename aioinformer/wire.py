@@ -135,6 +135,8 @@ def _event(kind: bytes, raw: bytes) -> WatchEvent:
     """The event of this type around this object; ``KeyError`` for a type that there is not."""
     if kind == b"BOOKMARK":
         meta = _decode_bookmark(raw).metadata
+        if not meta.resource_version:
+            raise MalformedResponse("the watch sent a bookmark without a resource version")
         return Bookmark(meta.resource_version, (meta.annotations or {}).get(_INITIAL_EVENTS_END) == "true")
     if kind == b"ERROR":
         _decode_document(raw)

@@ -256,7 +256,7 @@ async def test_wait_for_a_version_counts_bookmarks() -> None:
         assert not waiting.done()
         script.send(bookmark(1000))
         await waiting
-        with pytest.raises(WaitTimeout, match="stands at version 1000 and did not reach 1001"):
+        with pytest.raises(WaitTimeout, match=r"stands at version 1000 and did not reach 1001"):
             await informer.wait_for_version("1001", timeout=1)
         with pytest.raises(InvalidOption, match="resource version"):
             await informer.wait_for_version("")
