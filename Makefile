@@ -45,6 +45,8 @@ control-plane: $(STAMP)
 	$(BIN)/python scripts/build_control_plane.py
 
 docs: $(STAMP)
+	$(BIN)/python scripts/generate_groups.py
+	$(BIN)/ruff format --quiet aioinformer/groups.py
 	$(BIN)/python scripts/render_docs.py
 
 clean:

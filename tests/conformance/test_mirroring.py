@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kubernetes_asyncio.client import ApiClient
 
     from aioinformer import Informer, InformerOptions, KubeObject
+    from aioinformer.listwatch import InitialList
 
 PATIENCE = 30.0
 """Seconds until a hanging test fails; nothing here takes that long."""
@@ -37,7 +38,7 @@ async def touch(cluster: Cluster) -> str:
 
 @pytest.mark.parametrize("initial_list", ["stream", "consistent", "cached"])
 async def test_list_then_watch_has_no_gap_under_concurrent_writes(
-    cluster: Cluster, client: ApiClient, initial_list: str
+    cluster: Cluster, client: ApiClient, initial_list: InitialList
 ) -> None:
     """Whatever is written while an informer starts is in its cache at the end, once, and replayed in order."""
     dice = random.Random(7)
