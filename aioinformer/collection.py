@@ -38,7 +38,9 @@ class Collection:
             APIError, NetworkError, MalformedResponse: see ``Transport.get``.
         """
         path = await self._path()
-        async with self._transport.get(path, {**query, **self._selectors()}, accept=self._accept(query)) as body:
+        asked = {**query, **self._selectors()}
+        compressed = self._spec.compress_lists and "watch" not in query
+        async with self._transport.get(path, asked, accept=self._accept(query), compressed=compressed) as body:
             yield body
 
     async def _path(self) -> str:

@@ -28,7 +28,7 @@ from aioinformer.selectors import LabelSelector
 from aioinformer.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
     from typing import Self, Unpack
 
     from kubernetes_asyncio.client import ApiClient
@@ -122,7 +122,7 @@ class SharedInformerFactory(Groups):
         spec = self._spec(resource, model, options)
         known = self._informers.get(spec.identity)
         if known is not None and not known.is_stopped:
-            _check_conflict(self._specs[spec.identity], spec)
+            _check_conflict(self._specs[spec.identity], spec, options)
             return known
         informer: Informer[Any] = Informer(spec)
         self._informers[spec.identity] = informer
@@ -238,8 +238,8 @@ def _parsed(options: dict[str, Any]) -> dict[str, Any]:
     return parsed
 
 
-def _check_conflict(known: InformerSpec, asked: InformerSpec) -> None:
-    conflicts = known.conflicts_with(asked)
+def _check_conflict(known: InformerSpec, asked: InformerSpec, options: Mapping[str, Any]) -> None:
+    conflicts = known.conflicts_with(asked, [name for name, value in options.items() if value is not None])
     if conflicts:
         raise InformerConflict(
             f"there is an informer on {known} already, with another {' and '.join(conflicts)}: use the same everywhere, or a "

@@ -92,9 +92,9 @@ class Transport:
 
     @asynccontextmanager
     async def get(
-        self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON
+        self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON, compressed: bool = False
     ) -> AsyncGenerator[ResponseBody]:
-        """Send a GET; the body can be read until the context is left, which closes the connection of an unread one.
+        """Send a GET, allowing the answer to be gzipped if ``compressed``; the body can be read until the context is left, which closes the connection of an unread one.
 
         Raises:
             ConfigurationError: the client's credentials cannot be refreshed.
@@ -103,11 +103,12 @@ class Transport:
             NetworkError: no connection came about.
             MalformedResponse: the answer is not JSON, such as a login page.
         """
-        response = await self._send(path, query or {}, accept)
+        headers = {"Accept": accept, "Accept-Encoding": "gzip" if compressed else "identity"}
+        response = await self._send(path, query or {}, headers)
         try:
             if response.status == 401 and await self._refreshed(response.request_info.headers):  # noqa: PLR2004
                 response.close()
-                response = await self._send(path, query or {}, accept)
+                response = await self._send(path, query or {}, headers)
             await _check(response)
             yield ResponseBody(response.content)
         finally:
@@ -134,9 +135,9 @@ class Transport:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def _send(self, path: str, query: Mapping[str, str], accept: str) -> aiohttp.ClientResponse:
+    async def _send(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         host: str = self._client.configuration.host
-        headers = {hdrs.ACCEPT: accept, hdrs.ACCEPT_ENCODING: "identity", **await self._credentials()}
+        credentials = await self._credentials()
         rest = self._client.rest_client
         options: dict[str, Any] = {
             "proxy": rest.proxy or _environment_proxy(host),
@@ -148,7 +149,7 @@ class Transport:
                 return await self._session.get(
                     host.rstrip("/") + path,
                     params=query,
-                    headers={**self._client.default_headers, **headers},
+                    headers={**self._client.default_headers, **headers, **credentials},
                     allow_redirects=False,
                     **{name: value for name, value in options.items() if value},
                 )

@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from kubernetes_asyncio.client import V1Pod
+
+from aioinformer.errors import InvalidOption
+from aioinformer.objects import KubeObject, Record
+from aioinformer.options import InformerSpec, check_resync, index_function
+from aioinformer.resource import GroupVersionResource, ResourceName
+from aioinformer.selectors import LabelSelector
+
+PODS = GroupVersionResource("", "v1", "pods")
+NODES = GroupVersionResource("", "v1", "nodes")
+WIDGETS = GroupVersionResource("example.com", "v1", "widgets")
+RAW = b'{"kind":"Pod","metadata":{"name":"web","namespace":"default","uid":"u","resourceVersion":"7","labels":{"app":"web"}},"spec":{"nodeName":"n1"}}'
+WEB = Record("default", "web", "u", "7", {"app": "web"}, RAW)
+NODE = Record("", "n1", "", "", {}, b'{"kind":"Node","metadata":{"name":"n1"}}')
+
+
+class Named(msgspec.Struct):
+    kind: str
+
+
+class Strict(msgspec.Struct):
+    spec: dict[str, int]
+
+
+def spec(**options: Any) -> InformerSpec:
+    return InformerSpec(PODS, **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"namespace": "default"},
+        {"resync": 0.5},
+        {"initial_list": "cached"},
+        {"initial_list": "consistent"},
+        {"page_size": 0},
+        {"model": V1Pod},
+        {"model": Named},
+    ],
+)
+def test_options_that_can_work_are_taken(options: dict[str, Any]) -> None:
+    asked = spec(**options)
+    assert asked.checked() is asked
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"namespace": ""}, "namespace is one namespace's name, or None for all of them, not ''"),
+        ({"namespace": 5}, "namespace is one namespace's name"),
+        ({"namespace": ["a", "b"]}, "namespace is one namespace's name"),
+        ({"namespace": "a/b"}, "namespace is one namespace's name"),
+        ({"namespace": "../../nodes"}, "namespace is one namespace's name"),
+        ({"namespace": "Default"}, "namespace is one namespace's name"),
+        ({"namespace": "kube system"}, "namespace is one namespace's name"),
+        ({"resync": 0}, "resync is a positive number of seconds"),
+        ({"resync": -1.0}, "resync is a positive number of seconds"),
+        ({"resync": float("nan")}, "resync is a positive number of seconds"),
+        ({"resync": "30"}, "resync is a positive number of seconds"),
+        ({"initial_list": "quick"}, "initial_list is one of stream, consistent, cached, not 'quick'"),
+        ({"initial_list": None}, "initial_list is one of"),
+        ({"page_size": -1}, "page_size is a number of objects"),
+        ({"page_size": "500"}, "page_size is a number of objects"),
+        ({"page_size": None}, "page_size is a number of objects"),
+        ({"field_selector": {"spec.nodeName": "n1"}}, "field_selector is "),
+        ({"transform": "strip"}, "transform is "),
+        ({"indexers": {"node": "spec.nodeName"}}, "indexers"),
+        ({"model": int}, "model: int is no model"),
+        ({"model": "V1Pod"}, "model: "),
+    ],
+)
+def test_an_option_that_cannot_work_is_named_with_what_can(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidOption, match=message.replace("(", r"\(")):
+        spec(**options).checked()
+
+
+def test_a_cluster_scoped_resource_has_no_namespace() -> None:
+    with pytest.raises(InvalidOption, match=r"nodes\.v1 is cluster-scoped: leave namespace='default' out"):
+        InformerSpec(NODES, namespace="default").checked()
+    with pytest.raises(InvalidOption, match="cluster-scoped"):
+        InformerSpec(ResourceName("no", None, None), namespace="default").checked()
+
+
+def test_the_scope_of_what_is_not_built_in_is_found_out_later() -> None:
+    widgets = InformerSpec(WIDGETS, namespace="default")
+    assert widgets.builtin is None
+    assert widgets.checked() is widgets
+
+
+def test_a_built_in_resource_is_known() -> None:
+    pods = spec().builtin
+    assert pods is not None
+    assert pods.kind == "Pod"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"namespace": "default"},
+        {"label_selector": LabelSelector.parse("a=b")},
+        {"field_selector": "spec.nodeName=n1"},
+        {"metadata_only": True},
+    ],
+)
+def test_resource_scope_and_selectors_tell_one_informer_from_another(other: dict[str, Any]) -> None:
+    assert spec().identity != spec(**other).identity
+    assert spec(**other).identity == spec(**other).identity
+    assert hash(spec(**other).identity) == hash(spec(**other).identity)
+    assert spec().identity != InformerSpec(NODES).identity
+
+
+@pytest.mark.parametrize(
+    "other", [{"resync": 5}, {"model": Named}, {"transform": dict}, {"indexers": {"a": len}}, {"page_size": 1}]
+)
+def test_nothing_else_does(other: dict[str, Any]) -> None:
+    assert spec().identity == spec(**other).identity
+
+
+def test_equal_selectors_are_one_identity_however_they_were_written() -> None:
+    one, other = (spec(label_selector=LabelSelector.parse(text)).identity for text in ("a=b,c", "c, a in (b)"))
+    assert one == other
+
+
+def test_options_that_agree_do_not_conflict() -> None:
+    def by_node(pod: KubeObject) -> str:
+        return str(pod.spec["nodeName"])
+
+    full = spec(model=Named, transform=dict, indexers={"node": by_node}, resync=30.0)
+    assert full.conflicts_with(full, ["indexers", "resync"]) == []
+
+
+def test_what_a_later_request_leaves_out_does_not_conflict() -> None:
+    assert spec(indexers={"node": str}, resync=30.0).conflicts_with(spec(), []) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "conflicts"),
+    [
+        ({}, {"model": Named}, ["model"]),
+        ({"model": Strict}, {"model": Named}, ["model"]),
+        ({}, {"transform": dict}, ["transform"]),
+        ({"resync": 30.0}, {"resync": 5.0}, ["resync"]),
+        ({}, {"resync": 5.0}, ["resync"]),
+        ({}, {"indexers": {"node": str}}, ["indexers"]),
+        ({}, {"model": Named, "resync": 5.0}, ["model", "resync"]),
+        ({}, {"page_size": 10, "namespace": None}, ["page_size"]),
+        ({"initial_list": "cached"}, {"initial_list": "stream"}, ["initial_list"]),
+    ],
+)
+def test_options_that_contradict_each_other_are_named(
+    first: dict[str, Any], later: dict[str, Any], conflicts: list[str]
+) -> None:
+    assert spec(**first).conflicts_with(spec(**later), later) == conflicts
+
+
+def test_a_spec_reads_well() -> None:
+    assert str(spec()) == "pods.v1"
+    assert str(spec(namespace="default")) == "pods.v1 in default"
+    full = spec(namespace="default", label_selector=LabelSelector.parse("app=web"), field_selector="spec.nodeName=n1")
+    assert str(full) == "pods.v1 in default (app=web, spec.nodeName=n1)"
+
+
+def test_readers_get_views_unless_a_model_is_named() -> None:
+    assert spec().view()(WEB) == KubeObject(WEB)
+    assert spec(model=Named).view()(WEB) == Named("Pod")
+    assert isinstance(spec(model=V1Pod).view()(WEB), V1Pod)
+
+
+def test_nothing_is_decoded_to_be_admitted_where_nobody_asked() -> None:
+    assert spec().admission() is None
+
+
+def test_an_object_that_its_model_cannot_hold_is_not_admitted() -> None:
+    admit = spec(model=Strict).admission()
+    assert admit is not None
+    with pytest.raises(msgspec.ValidationError):
+        admit(WEB)
+
+
+def test_an_object_that_its_model_can_hold_is_admitted_as_it_is() -> None:
+    admit = spec(model=Named).admission()
+    assert admit is not None
+    assert admit(WEB) is WEB
+
+
+def transformed(record: Record, transform: Any, **options: Any) -> Record | None:
+    admit = spec(transform=transform, **options).admission()
+    assert admit is not None
+    return admit(record)
+
+
+def test_a_transform_may_change_the_dict_it_is_given() -> None:
+    def strip(pod: dict[str, Any]) -> dict[str, Any]:
+        del pod["spec"]
+        pod["metadata"]["labels"]["tier"] = "a"
+        return pod
+
+    kept = transformed(WEB, strip)
+    assert kept is not None
+    assert json.loads(kept.raw) == {
+        "kind": "Pod",
+        "metadata": {
+            "name": "web",
+            "namespace": "default",
+            "uid": "u",
+            "resourceVersion": "7",
+            "labels": {"app": "web", "tier": "a"},
+        },
+    }
+    assert kept.labels == {"app": "web", "tier": "a"}
+    assert RAW.count(b"spec") == 1
+
+
+def test_a_transform_may_return_another_dict_and_leave_metadata_out() -> None:
+    kept = transformed(WEB, lambda pod: {"node": pod["spec"]["nodeName"]})
+    assert kept is not None
+    assert KubeObject(kept)["node"] == "n1"
+    assert KubeObject(kept).metadata.name == "web"
+    assert (kept.key, kept.uid, kept.resource_version, kept.labels) == ("default/web", "u", "7", {})
+
+
+def test_a_transform_may_leave_an_object_out() -> None:
+    assert transformed(WEB, lambda _: None) is None
+    assert transformed(WEB, lambda _: None, model=Strict) is None
+
+
+@pytest.mark.parametrize("record", [WEB, NODE], ids=["namespaced", "cluster-scoped"])
+def test_a_transform_cannot_change_what_an_object_is(record: Record) -> None:
+    """Cache and view would otherwise disagree about its key and version."""
+    metadata = {"name": "other", "namespace": "other", "uid": "other", "resourceVersion": "99"}
+    kept = transformed(record, lambda _: {"metadata": dict(metadata)})
+    assert kept is not None
+    meta = KubeObject(kept).metadata
+    assert (kept.name, kept.namespace, kept.uid, kept.resource_version) == (
+        record.name,
+        record.namespace,
+        record.uid,
+        record.resource_version,
+    )
+    assert (meta.name, meta.namespace, meta.uid, meta.resource_version) == (
+        record.name,
+        record.namespace,
+        record.uid,
+        record.resource_version,
+    )
+
+
+def test_a_transforms_result_has_to_fit_the_model() -> None:
+    assert transformed(WEB, lambda pod: {**pod, "spec": {"a": 1}}, model=Strict) is not None
+    with pytest.raises(msgspec.ValidationError):
+        transformed(WEB, lambda pod: pod, model=Strict)
+
+
+@pytest.mark.parametrize("result", [5, "text", {"metadata": 5}, {"metadata": {"labels": 5}}, {"odd": object()}])
+def test_a_transform_that_returns_nonsense_fails_for_this_object(result: object) -> None:
+    with pytest.raises((TypeError, AttributeError, ValueError, msgspec.MsgspecError)):
+        transformed(WEB, lambda _: result)
+
+
+@pytest.mark.parametrize(
+    ("indexer", "values"),
+    [
+        (lambda pod: pod.spec["nodeName"], ["n1"]),
+        (lambda pod: None, []),
+        (lambda pod: [], []),
+        (lambda pod: [pod.name, pod.uid], ["web", "u"]),
+        (lambda pod: (label for label in pod.labels), ["app"]),
+        (lambda pod: "", [""]),
+    ],
+    ids=["one", "none", "empty", "several", "generator", "empty text"],
+)
+def test_an_indexer_gives_one_value_several_or_none(indexer: Any, values: list[str]) -> None:
+    assert list(index_function(indexer, KubeObject)(WEB)) == values
+
+
+def test_indexers_see_what_readers_get() -> None:
+    functions = spec(indexers={"kind": lambda named: named.kind}, model=Named).index_functions()
+    assert {name: list(function(WEB)) for name, function in functions.items()} == {"kind": ["Pod"]}
+
+
+def test_a_period_is_checked_wherever_it_is_given() -> None:
+    check_resync(None)
+    check_resync(0.001)
+    with pytest.raises(InvalidOption):
+        check_resync(0)
