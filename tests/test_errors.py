@@ -32,7 +32,9 @@ from aioinformer.errors import (
     api_error,
 )
 
-EXCEPTIONS = {name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
+EXCEPTIONS = {
+    name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)
+}
 
 
 def test_every_exception_is_in_the_tree_and_public() -> None:

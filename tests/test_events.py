@@ -5,7 +5,9 @@ import pytest
 from aioinformer.events import Added, Deleted, Event, EventType, Resynced, Synced, Updated
 from aioinformer.objects import KubeObject
 
-WEB = KubeObject.from_json(b'{"kind":"Secret","metadata":{"namespace":"default","name":"web"},"data":{"password":"aHVudGVyMg=="}}')
+WEB = KubeObject.from_json(
+    b'{"kind":"Secret","metadata":{"namespace":"default","name":"web"},"data":{"password":"aHVudGVyMg=="}}'
+)
 NEW = KubeObject.from_json(b'{"kind":"Secret","metadata":{"namespace":"default","name":"web","resourceVersion":"2"}}')
 
 EVENTS: list[Event[KubeObject]] = [

@@ -241,7 +241,7 @@ async def test_wait_for_an_object_by_key_or_predicate() -> None:
         await asyncio.sleep(1)
         script.send(line("MODIFIED", pod("a", 2, status={"phase": "Running"})))
         assert (await running).resource_version == "2"
-        with pytest.raises(WaitTimeout, match="no object 'd/b' among pods.v1 within 3 s"):
+        with pytest.raises(WaitTimeout, match=r"no object 'd/b' among pods.v1 within 3 s"):
             await informer.wait_for("d/b", timeout=3)
 
 

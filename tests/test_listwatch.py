@@ -114,7 +114,7 @@ def test_only_the_first_request_of_a_snapshot_begins_it() -> None:
 
 def test_the_version_follows_events_and_bookmarks_in_their_order() -> None:
     server = watching("10")
-    seen = []
+    seen: list[str] = []
     for say in (server.event, server.event, server.bookmark, server.event):
         say(str(11 + len(seen)))
         seen.append(server.machine.resource_version)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import kubernetes_asyncio.client
 import msgspec
@@ -21,6 +21,8 @@ from aioinformer.resource import BUILTIN_RESOURCES
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from kubernetes_asyncio.client.rest import RESTResponse
+
 POD = {
     "apiVersion": "v1",
     "kind": "Pod",
@@ -32,9 +34,16 @@ POD = {
         "creationTimestamp": "2024-05-06T07:08:09Z",
         "labels": {"app": "web", "empty": ""},
         "annotations": {"example.com/note": "grün"},
-        "ownerReferences": [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "u", "controller": True}],
+        "ownerReferences": [
+            {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "u", "controller": True}
+        ],
         "managedFields": [
-            {"manager": "kubectl", "operation": "Update", "time": "2024-05-06T07:08:09Z", "fieldsV1": {"f:metadata": {}}}
+            {
+                "manager": "kubectl",
+                "operation": "Update",
+                "time": "2024-05-06T07:08:09Z",
+                "fieldsV1": {"f:metadata": {}},
+            }
         ],
     },
     "spec": {
@@ -70,7 +79,10 @@ DEPLOYMENT = {
     "metadata": {"name": "web", "namespace": "default", "generation": 3},
     "spec": {
         "replicas": 2,
-        "selector": {"matchLabels": {"app": "web"}, "matchExpressions": [{"key": "tier", "operator": "In", "values": ["a"]}]},
+        "selector": {
+            "matchLabels": {"app": "web"},
+            "matchExpressions": [{"key": "tier", "operator": "In", "values": ["a"]}],
+        },
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 1}},
         "template": {"metadata": {"labels": {"app": "web"}}, "spec": POD["spec"]},
     },
@@ -93,7 +105,9 @@ DEFINITION = {
                     "openAPIV3Schema": {
                         "type": "object",
                         "x-kubernetes-preserve-unknown-fields": True,
-                        "properties": {"spec": {"type": "array", "items": {"not": {"enum": [1, "a", None]}}, "default": []}},
+                        "properties": {
+                            "spec": {"type": "array", "items": {"not": {"enum": [1, "a", None]}}, "default": []}
+                        },
                         "allOf": [{"$ref": "#/a"}],
                     }
                 },
@@ -110,7 +124,7 @@ class Deserialize:
         self._client = client
 
     def __call__(self, raw: bytes, model: type[Any]) -> Any:
-        return self._client.deserialize(SimpleNamespace(data=raw.decode()), model.__name__)
+        return self._client.deserialize(cast("RESTResponse", SimpleNamespace(data=raw.decode())), model.__name__)
 
 
 @pytest_asyncio.fixture
@@ -175,7 +189,9 @@ async def test_a_null_in_a_list_is_none_as_with_the_client(deserialize: Deserial
 
 
 def test_a_timestamp_is_a_moment() -> None:
-    assert build_model(V1Pod, json.dumps(POD).encode()).metadata.creation_timestamp == datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+    assert build_model(V1Pod, json.dumps(POD).encode()).metadata.creation_timestamp == datetime(
+        2024, 5, 6, 7, 8, 9, tzinfo=UTC
+    )
 
 
 def test_what_a_server_sends_is_taken_although_the_client_would_refuse_to_send_it() -> None:
@@ -188,7 +204,7 @@ def test_a_timestamp_that_is_none_is_said_to_be() -> None:
         build_model(V1Pod, b'{"metadata":{"creationTimestamp":"yesterday"}}')
 
 
-class MyDeployment(V1Deployment):  # type: ignore[misc]  # the client has no annotations
+class MyDeployment(V1Deployment):
     __resource__ = "deployments.apps"
 
     @property
@@ -232,7 +248,7 @@ def test_an_object_that_does_not_fit_is_refused(model: type[Any]) -> None:
 
 @pytest.mark.parametrize("model", [int, dict, object, SimpleNamespace])
 def test_a_class_that_is_no_model_is_refused(model: type[Any]) -> None:
-    with pytest.raises(TypeError, match="is no model: give a msgspec.Struct"):
+    with pytest.raises(TypeError, match=r"is no model: give a msgspec\.Struct"):
         model_builder(model)
 
 

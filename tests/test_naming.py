@@ -60,7 +60,9 @@ def test_a_class_that_names_nonsense_is_refused() -> None:
         named_resource(Widget)
 
 
-@pytest.mark.parametrize("model", [int, type("V1", (), {}), type("V1Widget", (), {}), kubernetes_asyncio.client.V1PodSpec])
+@pytest.mark.parametrize(
+    "model", [int, type("V1", (), {}), type("V1Widget", (), {}), kubernetes_asyncio.client.V1PodSpec]
+)
 def test_a_class_that_names_no_resource_is_refused_with_what_to_do(model: type[Any]) -> None:
     with pytest.raises(InvalidOption, match="names no resource: give it a __resource__"):
         named_resource(model)

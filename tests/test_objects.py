@@ -93,7 +93,9 @@ def test_metadata_that_is_not_there_is_empty() -> None:
     assert (meta.labels, meta.annotations, meta.owner_references, meta.creation_timestamp) == ({}, {}, [], None)
 
 
-@pytest.mark.parametrize("field", ["labels", "annotations", "finalizers", "ownerReferences", "managedFields", "generation"])
+@pytest.mark.parametrize(
+    "field", ["labels", "annotations", "finalizers", "ownerReferences", "managedFields", "generation"]
+)
 def test_metadata_that_is_null_is_empty(field: str) -> None:
     """The cache takes such an object, so its view has to show it."""
     raw = json.dumps({"metadata": {"name": "web", field: None}}).encode()

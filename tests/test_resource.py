@@ -6,12 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioinformer.resource import BUILTIN_RESOURCES, APIResource, GroupVersionResource, ResourceName, at_least, find_builtin
+from aioinformer.resource import (
+    BUILTIN_RESOURCES,
+    APIResource,
+    GroupVersionResource,
+    ResourceName,
+    at_least,
+    find_builtin,
+)
 
 PODS = GroupVersionResource("", "v1", "pods")
 DEPLOYMENTS = GroupVersionResource("apps", "v1", "deployments")
 WIDGETS = APIResource(
-    GroupVersionResource("example.com", "v1", "widgets"), "Widget", namespaced=True, short_names=("wd",), singular="widget"
+    GroupVersionResource("example.com", "v1", "widgets"),
+    "Widget",
+    namespaced=True,
+    short_names=("wd",),
+    singular="widget",
 )
 
 
@@ -36,7 +47,7 @@ def test_a_resource_is_written_as_kubectl_takes_it() -> None:
 
 
 def test_resources_are_values() -> None:
-    assert PODS == GroupVersionResource("", "v1", "pods")
+    assert GroupVersionResource("", "v1", "pods") == PODS
     assert len({PODS, DEPLOYMENTS, GroupVersionResource("apps", "v1", "deployments")}) == 2
     assert sorted([DEPLOYMENTS, PODS]) == [PODS, DEPLOYMENTS]
     with pytest.raises(FrozenInstanceError):
@@ -90,7 +101,8 @@ def test_a_name_is_taken_apart_as_kubectl_does(text: str, name: ResourceName) ->
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", ".", ".apps", "pods/log", "my pods", "-pods", "pödel", "pods..", "deployments.apps/v1", "pods.a b"]
+    "text",
+    ["", " ", ".", ".apps", "pods/log", "my pods", "-pods", "pödel", "pods..", "deployments.apps/v1", "pods.a b"],
 )
 def test_a_text_that_is_no_resource_name_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a resource name"):

@@ -177,7 +177,7 @@ def test_the_message_says_where_and_why(selector: str, message: str) -> None:
         ("a=b,a=c", {"a": "b"}, False),
     ],
 )
-def test_a_selector_answers_as_the_server_does(selector: str, labels: dict[str, str], matches: bool) -> None:
+def test_a_selector_answers_as_the_server_does(selector: str, labels: dict[str, str], *, matches: bool) -> None:
     assert LabelSelector.parse(selector).matches(labels) is matches
 
 
@@ -202,7 +202,9 @@ def test_a_mapping_means_that_every_label_is_equal() -> None:
     assert selector == LabelSelector.parse("a=x,b=")
 
 
-@pytest.mark.parametrize("mapping", [{"a": 1}, {"a": None}, {"a": "x y"}, {"a": "x" * 64}, {"a b": "x"}, {"": "x"}, {1: "a"}])
+@pytest.mark.parametrize(
+    "mapping", [{"a": 1}, {"a": None}, {"a": "x y"}, {"a": "x" * 64}, {"a b": "x"}, {"": "x"}, {1: "a"}]
+)
 def test_a_mapping_that_is_no_set_of_labels_is_refused(mapping: Any) -> None:
     with pytest.raises(InvalidSelector):
         LabelSelector.parse(mapping)
@@ -232,7 +234,9 @@ SETS = st.frozensets(VALUES, min_size=1)
 REQUIREMENTS = st.one_of(
     st.builds(Requirement, KEYS, st.sampled_from(["in", "notin"]), SETS),
     st.builds(Requirement, KEYS, st.sampled_from(["exists", "!"]), st.just(frozenset())),
-    st.builds(Requirement, KEYS, st.sampled_from(["gt", "lt"]), st.sampled_from(["5", "007"]).map(lambda v: frozenset({v}))),
+    st.builds(
+        Requirement, KEYS, st.sampled_from(["gt", "lt"]), st.sampled_from(["5", "007"]).map(lambda v: frozenset({v}))
+    ),
 )
 SELECTORS = st.lists(REQUIREMENTS, max_size=4).map(lambda found: LabelSelector(tuple(found)))
 LABELS = st.dictionaries(KEYS, VALUES)

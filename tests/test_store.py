@@ -287,6 +287,22 @@ class TestQuarantine:
         assert commit(store) == []
         assert store.get("n/a") is one
 
+    def test_a_removal_that_cannot_be_decoded_is_a_removal_whose_final_state_is_unknown(self) -> None:
+        store, one = Store({"value": by_value}), record(values="x")
+        store.apply(put(one, record("b", fault="index")))
+        lost = [Undecodable(key, "2", ValueError("no"), deleted=True) for key in ("n/a", "n/b", "n/unknown")]
+        assert store.apply(Deltas([*lost], "2")) == [Change("n/a", one, None)]
+        assert (store.records(), store.index_values("value"), store.quarantine) == ([], [], {})
+
+    def test_a_removal_within_a_streamed_snapshot_that_cannot_be_decoded_counts(self) -> None:
+        store, one = Store({"value": by_value}), record(values="x")
+        store.apply(put(one))
+        store.begin_snapshot()
+        store.stage(page(one, record("b")))
+        store.stage(SnapshotPage([Undecodable(key, "2", ValueError("no"), deleted=True) for key in ("n/a", "n/b")]))
+        assert commit(store) == [Change("n/a", one, None)]
+        assert (store.records(), store.quarantine) == ([], {})
+
     def test_an_undecodable_version_after_a_good_one_in_the_same_batch_stays_set_aside(self) -> None:
         store, one, error = Store(), record(), ValueError("no")
         store.apply(Deltas([Delta(deleted=False, record=one), Undecodable("n/a", "2", error)], "2"))

@@ -47,7 +47,7 @@ labels = st.fixed_dictionaries(
         "fault": st.sampled_from(["", "", "", "index", "admit", "drop", "late"]),
     }
 )
-kinds = st.sampled_from(["put", "put", "put", "delete", "undecodable"])
+kinds = st.sampled_from(["put", "put", "put", "delete", "undecodable", "undecodable delete"])
 objects = st.tuples(kinds, namespaces, names, st.sampled_from(["u1", "u2"]), labels)
 
 
@@ -68,20 +68,20 @@ class StoreMachine(RuleBasedStateMachine):
         self.version += 1
         kind, namespace, name, uid, labels = drawn
         record = Record(namespace, name, uid, str(self.version), labels, b"{}")
-        if kind == "undecodable":
-            return Undecodable(record.key, record.resource_version, ValueError())
+        if kind.startswith("undecodable"):
+            return Undecodable(record.key, record.resource_version, ValueError(), deleted=kind.endswith("delete"))
         return Delta(kind == "delete", record)
 
     def take(self, item: Item, table: dict[str, Record], quarantine: dict[str, str]) -> None:
         key = item.key if isinstance(item, Undecodable) else item.record.key
-        if isinstance(item, Undecodable) or (not item.deleted and self.is_faulty(item.record)):
+        if not item.deleted and (isinstance(item, Undecodable) or self.is_faulty(item.record)):
             version = item.resource_version if isinstance(item, Undecodable) else item.record.resource_version
             quarantine[key] = version
             if key in self.live:
                 table[key] = self.live[key]
             return
         quarantine.pop(key, None)
-        if item.deleted or item.record.labels["fault"] == "drop":
+        if isinstance(item, Undecodable) or item.deleted or item.record.labels["fault"] == "drop":
             table.pop(key, None)
         else:
             table[key] = item.record

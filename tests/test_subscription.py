@@ -3,74 +3,23 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioinformer.batches import Change, Delta, Deltas
+from aioinformer.batches import Change
 from aioinformer.errors import InformerError, InvalidOption, SubscriptionLagged
-from aioinformer.events import Added, Deleted, Event, Resynced, Synced, Updated
-from aioinformer.objects import Record
+from aioinformer.events import Added, Deleted, Resynced, Synced, Updated
 from aioinformer.selectors import LabelSelector
-from aioinformer.store import Store
-from aioinformer.subscription import Scope, Subscription, Terms
+from aioinformer.subscription import SKIPPED, Scope, Subscription, Terms
+from tests.subscribed import Cache, consumed, record, taken, turns
 
-Events: TypeAlias = Subscription[Record]
-
-
-def record(name: str, version: int = 1, namespace: str = "n", uid: str = "u1", **labels: str) -> Record:
-    return Record(namespace, name, uid, str(version), labels, b"{}")
-
-
-class Cache:
-    """A store whose changes go to the subscriptions made from it."""
-
-    def __init__(self, *records: Record) -> None:
-        self.store = Store()
-        self.subscriptions: list[Events] = []
-        self.put(*records)
-
-    def events(self, *, namespace: str | None = None, selector: str = "", started: bool = True, **terms: Any) -> Events:
-        scope = Scope(namespace, LabelSelector.parse(selector))
-        subscription = Subscription(self.store, lambda r: r, Terms(scope, **terms))
-        if started:
-            subscription.start(self.store.resource_version)
-        self.subscriptions.append(subscription)
-        return subscription
-
-    def put(self, *records: Record, deleted: bool = False) -> list[Change]:
-        version = records[-1].resource_version if records else ""
-        changes = self.store.apply(Deltas([Delta(deleted, r) for r in records], version))
-        for subscription in self.subscriptions:
-            subscription.offer(changes)
-        return changes
-
-    def delete(self, *records: Record) -> None:
-        self.put(*records, deleted=True)
-
-
-async def turns(count: int = 10) -> None:
-    for _ in range(count):
-        await asyncio.sleep(0)
-
-
-async def taken(events: Events) -> list[Event[Record]]:
-    """What can be had without waiting."""
-    found: list[Event[Record]] = []
-    while True:
-        pull = asyncio.ensure_future(anext(events))
-        await turns()
-        if not pull.done():
-            pull.cancel()
-            await asyncio.wait([pull])
-            return found
-        found.append(await pull)
-
-
-async def consumed(events: Events) -> list[Event[Record]]:
-    return [event async for event in events]
+if TYPE_CHECKING:
+    from aioinformer.events import Event
+    from aioinformer.objects import Record
+    from tests.subscribed import Events
 
 
 class TestOrder:
@@ -337,6 +286,23 @@ class TestConsumers:
 
         await asyncio.gather(consume(), other())
         assert order[:10] == ["other"] * 10
+
+    @pytest.mark.looptime
+    @pytest.mark.parametrize("replay", [True, False])
+    async def test_passing_over_what_is_out_of_scope_gives_others_a_turn(self, *, replay: bool) -> None:
+        """A selector that matches little of a large cache must not hold the loop, in a replay or a resync round."""
+        cache = Cache(*(record(str(n)) for n in range(4 * SKIPPED)), record("z", app="web"))
+        events = cache.events(selector="app", replay=replay, resync=5)
+        if not replay:
+            await taken(events)
+            await asyncio.sleep(5)
+        pull = asyncio.ensure_future(anext(events))
+        given = 0
+        while not pull.done():
+            given += 1
+            await asyncio.sleep(0)
+        assert given >= 4
+        assert isinstance(await pull, Added if replay else Resynced)
 
     async def test_a_consumer_that_fails_touches_no_other(self) -> None:
         cache = Cache(record("a"))

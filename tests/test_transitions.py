@@ -60,6 +60,13 @@ def test_a_snapshot_is_committed_only_at_its_end() -> None:
     }
 
 
+def test_nothing_waits_as_long_as_all_goes_well() -> None:
+    well = {rule for _, what, rule in ROWS if what not in ERRORS and rule.after in {After.GO_ON, After.COMMIT}}
+    assert well == {Rule(After.GO_ON), Rule(After.COMMIT)}
+    assert TABLE[State.WATCHING][Happening.CLEAN_END] == Rule(After.RESUME)
+    assert TABLE[State.LISTING][Happening.PAGE] == Rule(After.GO_ON)
+
+
 def test_only_a_stream_falls_back_to_pages() -> None:
     assert {state for state, _, rule in ROWS if rule.after is After.FALL_BACK} == {State.STREAMING}
 
@@ -72,7 +79,9 @@ def test_a_mere_network_failure_never_costs_a_relist_of_a_watch() -> None:
 def test_callers_are_told_at_once_of_what_only_a_person_can_mend() -> None:
     told = {what for _, what, rule in ROWS if rule.final}
     assert told == {Happening.UNAUTHORIZED, Happening.FORBIDDEN, Happening.NOT_FOUND, Happening.REFUSED}
-    assert all(rule.final for state in State for what, rule in TABLE[state].items() if what in told - {Happening.REFUSED})
+    assert all(
+        rule.final for state in State for what, rule in TABLE[state].items() if what in told - {Happening.REFUSED}
+    )
     assert not TABLE[State.STREAMING][Happening.REFUSED].final
 
 

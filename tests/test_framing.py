@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aioinformer import framing
+from aioinformer.errors import MalformedResponse
+from aioinformer.framing import LineSplitter, cut_list
+
+
+def fed(splitter: LineSplitter, chunks: list[bytes]) -> list[bytes]:
+    return [line for chunk in chunks for line in splitter.feed(chunk)]
+
+
+def test_a_chunk_of_whole_lines_is_cut_at_its_newlines() -> None:
+    assert LineSplitter().feed(b"one\ntwo\nthree\n") == [b"one", b"two", b"three"]
+
+
+def test_a_line_is_put_together_from_any_number_of_chunks() -> None:
+    splitter = LineSplitter()
+    assert [splitter.feed(part) for part in (b"o", b"", b"n", b"e", b"\ntw", b"o", b"\n")] == [
+        [],
+        [],
+        [],
+        [],
+        [b"one"],
+        [],
+        [b"two"],
+    ]
+
+
+def test_empty_lines_are_nothing() -> None:
+    assert LineSplitter().feed(b"\n\r\n\none\n\n\r\n") == [b"one"]
+
+
+def test_a_carriage_return_is_left_to_the_parser_as_white_space() -> None:
+    assert LineSplitter().feed(b"one\r\ntwo\r\n") == [b"one\r", b"two\r"]
+
+
+def test_a_stream_that_ends_between_lines_ends_well() -> None:
+    splitter = LineSplitter()
+    splitter.close()
+    splitter.feed(b"one\n")
+    splitter.close()
+
+
+@pytest.mark.parametrize("chunks", [[b"half"], [b"one\nhalf"], [b"one\n", b"ha", b"lf"]])
+def test_a_stream_that_ends_in_the_middle_of_a_line_says_how_far_it_got(chunks: list[bytes]) -> None:
+    splitter = LineSplitter()
+    fed(splitter, chunks)
+    with pytest.raises(MalformedResponse, match="4 bytes into it"):
+        splitter.close()
+
+
+def test_a_line_may_be_as_long_as_the_limit_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(framing, "MAX_LINE", 10)
+    splitter = LineSplitter()
+    assert fed(splitter, [b"12345", b"67890", b"\n1234567890\n", b"1234567890"]) == [b"1234567890", b"1234567890"]
+    with pytest.raises(MalformedResponse, match="longer than 10 bytes"):
+        splitter.feed(b"1")
+
+
+def test_the_limit_is_beyond_any_object_a_cluster_stores() -> None:
+    assert framing.MAX_LINE >= 64 * 1024 * 1024
+
+
+def test_a_finished_line_is_let_go() -> None:
+    splitter = LineSplitter()
+    splitter.feed(b"x" * 1000)
+    splitter.feed(b"\n")
+    assert splitter._parts == []
+    assert splitter._size == 0
+
+
+@given(st.binary(max_size=60), st.lists(st.integers(0, 60)))
+def test_the_same_lines_come_out_whatever_the_chunks(garbage: bytes, cuts: list[int]) -> None:
+    stream = garbage.replace(b"x", b"\n").replace(b"\x00", b"\r\n")
+    at = [0, *sorted(cut for cut in cuts if cut <= len(stream)), len(stream)]
+    splitter = LineSplitter()
+    lines = fed(splitter, [stream[start:end] for start, end in pairwise(at)])
+    *whole, rest = stream.split(b"\n")
+    assert lines == [line for line in whole if line not in {b"", b"\r"}]
+    if rest:
+        with pytest.raises(MalformedResponse):
+            splitter.close()
+    else:
+        splitter.close()
+
+
+JSON = st.recursive(
+    st.none() | st.integers() | st.text(alphabet='ab"\\{}[]:,'),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["items", "a", '"items"']), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=3), JSON, max_size=3), max_size=4), JSON, st.sampled_from([None, 1]))
+def test_a_list_is_cut_into_the_items_a_parser_would_find(
+    items: list[object], more: object, indent: int | None
+) -> None:
+    document = {"kind": "List", "metadata": {"items": more}, "items": items, "more": more}
+    envelope, cut = cut_list(json.dumps(document, indent=indent).encode())
+    assert [json.loads(item) for item in cut] == items
+    assert json.loads(envelope) == {**document, "items": []}
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"null", b"[]", b'{"items":null}', b'{"a":{"items":[{}]}}', b'{"items":[{}', b'"items"[{}]']
+)
+def test_what_has_no_items_is_left_whole(body: bytes) -> None:
+    assert cut_list(body) == (body, [])
+
+
+def test_an_item_may_be_nested_deeper_than_any_parser_goes() -> None:
+    deep = b'{"a":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
+    assert cut_list(b'{"items":[' + deep + b",{}]}") == (b'{"items":[]}', [deep, b"{}"])

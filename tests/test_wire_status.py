@@ -1,0 +1,120 @@
+"""What a failed response says: the third part of ``wire.py``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from aioinformer.errors import (
+    APIError,
+    Forbidden,
+    ResourceExpired,
+    ResourceVersionTooLarge,
+    ServerError,
+    TooManyRequests,
+)
+from aioinformer.wire import status_error
+
+DEEP = b"[" * 20_000 + b"]" * 20_000
+
+
+STATUS = {
+    "kind": "Status",
+    "apiVersion": "v1",
+    "metadata": {},
+    "status": "Failure",
+    "message": "no",
+    "reason": "Forbidden",
+    "code": 403,
+}
+
+
+def failed(status: int = 500, retry_after: float | None = None, /, **fields: object) -> APIError:
+    return status_error(status, json.dumps({**STATUS, **fields}).encode(), retry_after)
+
+
+def test_a_status_says_what_failed() -> None:
+    error = failed(403)
+    assert type(error) is Forbidden
+    assert (error.status, error.reason, error.message) == (403, "Forbidden", "no")
+    assert (error.retry_after, error.continue_token) == (None, "")
+
+
+def test_a_status_says_how_long_to_wait() -> None:
+    assert failed(429, details={"retryAfterSeconds": 7}).retry_after == 7.0
+    assert failed(429, details={"retryAfterSeconds": 0}).retry_after is None
+
+
+def test_the_header_counts_before_the_body() -> None:
+    assert failed(429, 3.0, details={"retryAfterSeconds": 7}).retry_after == 3.0
+    assert failed(429, 0.0, details={"retryAfterSeconds": 7}).retry_after == 0.0
+    assert status_error(503, b"busy", 3.0).retry_after == 3.0
+
+
+@pytest.mark.parametrize("seconds", [-5, -(10**400), None, "7", [], True])
+def test_a_wait_that_is_none_is_ignored(seconds: object) -> None:
+    assert failed(429, details={"retryAfterSeconds": seconds}).retry_after in {None, 1.0}
+
+
+def test_no_server_makes_us_wait_for_ever() -> None:
+    wait = failed(429, details={"retryAfterSeconds": 10**400}).retry_after
+    assert wait is not None
+    assert 60 <= wait <= 86_400
+
+
+def test_a_status_names_its_causes() -> None:
+    causes = [
+        {"reason": "FieldValueInvalid"},
+        {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"},
+    ]
+    assert type(failed(504, reason="Timeout", code=504, details={"causes": causes})) is ResourceVersionTooLarge
+
+
+def test_an_expired_list_may_offer_to_go_on() -> None:
+    error = failed(410, reason="Expired", code=410, metadata={"continue": "offer"})
+    assert type(error) is ResourceExpired
+    assert error.continue_token == "offer"
+
+
+@pytest.mark.parametrize(
+    "oddity",
+    [
+        {"details": None},
+        {"details": []},
+        {"details": {"retryAfterSeconds": None, "causes": None}},
+        {"details": {"causes": [None, 5, {}, {"reason": None}]}},
+        {"metadata": None},
+        {"metadata": {"continue": None}},
+        {"message": None},
+        {"message": {"a": 1}},
+        {"status": 5, "extra": [1]},
+    ],
+)
+def test_no_oddity_of_a_status_hides_what_failed(oddity: dict[str, object]) -> None:
+    assert type(failed(500, **{**STATUS, "code": 410, "reason": "Expired", **oddity})) is ResourceExpired
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"busy",
+        b"<html>",
+        b"[]",
+        b"null",
+        b'"\xff"',
+        b'{"message":"\xff"}',
+        b'{"code":16,"message":"of a proxy"}',
+        b'{"kind":"Pod","code":404}',
+        DEEP,
+    ],
+)
+def test_a_body_that_is_no_status_leaves_the_http_status(body: bytes) -> None:
+    error = status_error(503, body)
+    assert type(error) is ServerError
+    assert (error.status, error.message) == (503, "")
+
+
+def test_a_status_without_a_code_has_the_http_status() -> None:
+    assert type(failed(429, code=None, reason="")) is TooManyRequests
