@@ -58,9 +58,11 @@ def _exists(paths: str) -> bool:
 async def _load_kubeconfig(paths: str, configuration: Configuration) -> None:
     try:
         merger = KubeConfigMerger(paths)
-        loader = _Loader(
-            config_dict=merger.config, config_base_path=None, config_persister=lambda _: merger.save_changes()
-        )
+
+        def persist(_: object) -> None:  # upstream calls it with what its own saver does not take
+            merger.save_changes()
+
+        loader = _Loader(config_dict=merger.config, config_base_path=None, config_persister=persist)
         await loader.load_and_set(configuration)
     except ConfigurationError:
         raise

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
-from aioinformer.errors import APIError, MalformedResponse, UnknownResource
+from aioinformer.errors import APIError, InformerError, MalformedResponse, UnknownResource
 from aioinformer.resource import APIResource, GroupVersionResource, ResourceName, find_builtin
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ class Discovery:
     def __init__(self, source: DocumentSource) -> None:
         self._source = source
         self._asking = asyncio.Lock()
+        self._answers = 0
+        self._failure: InformerError | None = None
         self.served: tuple[APIResource, ...] = ()
         """What can be listed and watched, as of the last time the server was asked."""
 
@@ -114,16 +116,26 @@ class Discovery:
         known = find_builtin(name) or self._find(name)
         if known is not None:
             return known
-        seen = self.served
-        async with self._asking:
-            if self.served is seen:  # whoever asked while we waited for our turn has asked for us
-                self.served = tuple(await self._fetch())
+        await self._ask_once()
         found = self._find(name)
         if found is None:
             close = difflib.get_close_matches(name.name, {resource.gvr.resource for resource in self.served})
             hint = f"; did you mean {' or '.join(close)}?" if close else "; is its CustomResourceDefinition installed?"
             raise UnknownResource(404, "NotFound", f"the server serves no resource {str(name)!r}{hint}")
         return found
+
+    async def _ask_once(self) -> None:
+        """Ask the server; those who wait while another asks share what came of it, failures included."""
+        answers = self._answers
+        async with self._asking:
+            if self._answers == answers:
+                try:
+                    self.served, self._failure = tuple(await self._fetch()), None
+                except InformerError as error:
+                    self._failure = error
+                self._answers += 1
+        if self._failure is not None:
+            raise self._failure
 
     def _find(self, name: ResourceName) -> APIResource | None:
         return next((resource for resource in self.served if resource.answers_to(name)), None)
@@ -145,7 +157,7 @@ class Discovery:
         path = f"/apis/{group}/{version}" if group else f"/api/{version}"
         try:
             resources = (await self._read(path, _LegacyResources)).resources or ()
-        except APIError as error:
+        except (APIError, MalformedResponse) as error:
             logger.debug("discovery goes on without %s, which answers %s", path, error)
             return []
         return [

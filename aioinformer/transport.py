@@ -163,7 +163,7 @@ class Transport:
             await self._client.update_params_for_auth(headers, [], ["BearerToken"])
         except Exception as error:  # the caller's hook, whatever it raises
             raise ConfigurationError(f"the client's credentials cannot be refreshed: {_say(error)}") from error
-        return headers
+        return {name: value.strip() for name, value in headers.items()}  # token files end in newlines
 
     async def _refreshed(self, refused: Mapping[str, str]) -> bool:
         """Whether there may be better credentials than the refused ones. Many that are refused at once refresh once."""
@@ -173,8 +173,10 @@ class Transport:
         async with self._refreshing:
             current = await self._credentials()
             if self._refreshes == seen and current.get("authorization") == refused.get(hdrs.AUTHORIZATION):
-                await self._refresh()
-                self._refreshes += 1
+                try:
+                    await self._refresh()
+                finally:
+                    self._refreshes += 1
         return True
 
 
