@@ -11,6 +11,7 @@ import pytest
 
 from aioinformer import Added, Deleted, SharedInformerFactory, Synced, Updated
 from tests.conformance.cluster import CONFIGMAPS, Cluster
+from tests.conformance.conftest import Embedded
 
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import ApiClient
@@ -188,3 +189,18 @@ async def test_a_large_object_comes_through_whole(cluster: Cluster, factory: Sha
     assert large["data"]["blob"] == "é\u2028" * 60_000
     assert msgspec.json.decode(large.to_json()) == large.to_dict()
     await assert_mirrors(informer, cluster)
+
+
+async def test_a_bookmark_moves_the_version_of_a_quiet_informer(
+    cluster: Cluster, factory: SharedInformerFactory
+) -> None:
+    """Without an event of its own an informer gets on: bookmarks carry it past what was written elsewhere."""
+    informer = factory.informer("leases", label_selector="nothing=matches")
+    await informer.wait_for_cache_sync(PATIENCE)
+    events = informer.events(replay=False)
+    written = await touch(cluster)
+    if isinstance(cluster.backend, Embedded):
+        cluster.backend.server.send_bookmarks()
+    await informer.wait_for_version(written, timeout=4 * PATIENCE)  # kube-apiserver sends one about every minute
+    assert isinstance(await anext(events), Synced)
+    assert (events.pending, len(informer), informer.status.restarts) == (0, 0, 0)
