@@ -1,0 +1,175 @@
+"""One watch: the state or a place in the log to start from, then changes and bookmarks until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from aioinformer.testing.rendering import Rendering
+from aioinformer.testing.statuses import ApiServerError, ExpiredError, GroupResource
+
+if TYPE_CHECKING:
+    from aioinformer.testing.mvcc import Snapshot, Store
+    from aioinformer.testing.options import ListOptions
+    from aioinformer.testing.requests import Request
+    from aioinformer.testing.selecting import Selection
+
+__all__ = ["Watch", "WatchScope", "WatchTiming"]
+
+Send = Callable[[bytes], Awaitable[None]]
+
+_EVENTS_A_CHUNK = 256
+_LAST_BOOKMARK = 2.0  # seconds before the time-out, as in a real server
+
+
+@dataclass(frozen=True, slots=True)
+class WatchScope:
+    """What one watch shows, and how."""
+
+    resource: GroupResource
+    namespace: str | None
+    selection: Selection
+    rendering: Rendering
+
+
+class WatchTiming(NamedTuple):
+    """Seconds between bookmarks, and seconds until the watch ends by itself."""
+
+    bookmark_interval: float
+    timeout: float
+
+
+class Watch:
+    """Makes the chunks of one watch response.
+
+    The place in the log is taken on construction: every later write is delivered. ``close`` has to be called in the end.
+    """
+
+    def __init__(
+        self, store: Store, scope: WatchScope, options: ListOptions, *, request: Request, timing: WatchTiming
+    ) -> None:
+        self.request = request
+        self._store = store
+        self._scope = scope
+        self._options = options
+        self._timing = timing
+        self._awake = asyncio.Event()
+        self._bookmark_due = False
+        self._last_words = b""
+        self._over = False
+        self.started_at = store.revision
+        expired = not self._skips_history and options.minimum_version < store.compacted
+        start = self.started_at if self._skips_history or expired else options.minimum_version
+        self._reader = store.collection(scope.resource).log(scope.namespace).read(start, self._awake.set)
+        self._floor = start
+        self._state = store.snapshot(scope.resource) if options.starts_with_state else None
+        if expired:
+            self.refuse(ExpiredError(f"too old resource version: {options.minimum_version} ({store.compacted})"))
+
+    @property
+    def _skips_history(self) -> bool:
+        return self._options.starts_with_state or self._options.minimum_version == 0
+
+    def send_bookmark(self) -> None:
+        """Have a bookmark sent now, if this watch takes bookmarks."""
+        self._bookmark_due = self._options.bookmarks
+        self._awake.set()
+
+    def fail(self, error: ApiServerError) -> None:
+        """End with an in-stream ERROR event after what is pending."""
+        self._last_words = Rendering.error(error)
+        self.end()
+
+    def refuse(self, error: ApiServerError) -> None:
+        """Send nothing but an ERROR event."""
+        self._state = None
+        self.fail(error)
+
+    def end(self) -> None:
+        """End cleanly after what is pending."""
+        self._over = True
+        self._awake.set()
+
+    def close(self) -> None:
+        """Give up the place in the log."""
+        self._reader.close()
+
+    async def run(self, send: Send) -> None:
+        """Send chunks until the watch is ended or its time is up. Cancelling it loses what was not sent."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._timing.timeout
+        time_out = asyncio.timeout_at(deadline)
+        try:
+            async with time_out:
+                await self._send_state(send)
+                await self._send_changes(send, deadline)
+        except TimeoutError:
+            if not time_out.expired():
+                raise
+
+    async def _send_state(self, send: Send) -> None:
+        state, self._state = self._state, None
+        if state is None:
+            return
+        for chunk in self._initial_chunks(state):
+            await send(chunk)
+            await asyncio.sleep(0)
+        if self._options.wants_end_mark:
+            await send(self._scope.rendering.bookmark(self.started_at, initial_end=True))
+
+    def _initial_chunks(self, snapshot: Snapshot) -> Iterator[bytes]:
+        start, end = snapshot.span(self._scope.namespace)
+        for first in range(start, end, _EVENTS_A_CHUNK):
+            objects = snapshot.objects[first : min(end, first + _EVENTS_A_CHUNK)]
+            chunk = b"".join(
+                self._scope.rendering.added(each) for each in objects if self._scope.selection.matches(each)
+            )
+            if chunk:
+                yield chunk
+
+    async def _send_changes(self, send: Send, deadline: float) -> None:
+        loop = asyncio.get_running_loop()
+        bookmark_at = self._next_bookmark(loop.time(), deadline)
+        while True:
+            self._awake.clear()
+            if bookmark_at is not None and loop.time() >= bookmark_at:
+                self._bookmark_due = self._options.bookmarks
+                bookmark_at = self._next_bookmark(loop.time(), deadline)
+            chunk = self._chunk()
+            if chunk:
+                await send(chunk)
+            elif self._over:
+                return
+            else:
+                await self._idle(bookmark_at)
+
+    async def _idle(self, until: float | None) -> None:
+        time_out = asyncio.timeout_at(until)
+        try:
+            async with time_out:
+                await self._awake.wait()
+        except TimeoutError:
+            if not time_out.expired():
+                raise
+
+    def _chunk(self) -> bytes:
+        lines: list[bytes] = []
+        while changes := self._reader.take(_EVENTS_A_CHUNK):
+            lines = [
+                self._scope.rendering.event(change, self._scope.selection)
+                for change in changes
+                if change.revision > self._floor
+            ]
+            if any(lines):
+                return b"".join(lines)
+        if self._bookmark_due:
+            self._bookmark_due = False
+            return self._scope.rendering.bookmark(max(self._store.revision, self._floor), initial_end=False)
+        words, self._last_words = self._last_words, b""
+        return words
+
+    def _next_bookmark(self, now: float, deadline: float) -> float | None:
+        at = min(now + self._timing.bookmark_interval, deadline - _LAST_BOOKMARK)
+        return at if at > now else None
