@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, overload
 
 from aioinformer.resource import GroupVersionResource
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from aioinformer.informer import Informer
     from aioinformer.objects import KubeObject
 
@@ -35,7 +37,13 @@ class Branch(Generic[N]):
     def __init__(self, node: type[N]) -> None:
         self._node = node
 
-    def __get__(self, owner: Node | _Factory, kind: type[object]) -> N:
+    @overload
+    def __get__(self, owner: None, kind: type[object]) -> Self: ...
+    @overload
+    def __get__(self, owner: Node | _Factory, kind: type[object]) -> N: ...
+    def __get__(self, owner: Node | _Factory | None, kind: type[object]) -> N | Self:
+        if owner is None:
+            return self
         return self._node(owner.factory if isinstance(owner, Node) else owner)
 
 
@@ -49,5 +57,9 @@ class Leaf:
     def __set_name__(self, owner: type[object], name: str) -> None:
         self._resource = GroupVersionResource(self._group, self._version, name)
 
-    def __get__(self, owner: Node, kind: type[object]) -> Informer[KubeObject]:
-        return owner.factory.informer(self._resource)
+    @overload
+    def __get__(self, owner: None, kind: type[object]) -> Self: ...
+    @overload
+    def __get__(self, owner: Node, kind: type[object]) -> Informer[KubeObject]: ...
+    def __get__(self, owner: Node | None, kind: type[object]) -> Informer[KubeObject] | Self:
+        return self if owner is None else owner.factory.informer(self._resource)

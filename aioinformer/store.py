@@ -135,7 +135,7 @@ class Store:
             if isinstance(item, Delta):
                 changes += self._apply(item)
             elif item.deleted:
-                changes += self._remove(item.key, None)
+                changes += self._remove(item.key)
             else:
                 self._set_aside(Quarantined(item.key, item.resource_version, item.error))
         self.resource_version = batch.resource_version or self.resource_version
@@ -251,11 +251,11 @@ class Store:
             return []
         kept, values = prepared
         if kept is None:
-            return self._remove(key, None)
+            return self._remove(key, old)
         self._live.put(key, kept, values)
         return _replaced(key, old, kept)
 
-    def _remove(self, key: str, final: Record | None) -> list[Change]:
+    def _remove(self, key: str, final: Record | None = None) -> list[Change]:
         self.quarantine.pop(key, None)
         old = self._live.pop(key)
         return [] if old is None else [Change(key, old, None, self._final(old, final))]
@@ -263,12 +263,12 @@ class Store:
     def _final(self, old: Record, final: Record | None) -> Record | None:
         """The last state of a removed object, admitted like any other; the cached one where that does not work.
 
-        ``None`` when what was removed is another object than the cached one, whose own removal was missed.
+        ``None`` when it is not known, or is another object's: then the cached one's own removal was missed.
         """
-        if final is not None and final.uid != old.uid:
+        if final is None or final.uid != old.uid:
             return None
-        if final is None or self._admit is None:
-            return final or old
+        if final is old or self._admit is None:
+            return final
         try:
             return self._admit(final) or old
         except Exception:  # noqa: BLE001  # the user's function; what the object was is still known

@@ -163,7 +163,7 @@ class Transport:
             await self._client.update_params_for_auth(headers, [], ["BearerToken"])
         except Exception as error:  # the caller's hook, whatever it raises
             raise ConfigurationError(f"the client's credentials cannot be refreshed: {_say(error)}") from error
-        return {name: value.strip() for name, value in headers.items()}  # token files end in newlines
+        return {name: value.strip() for name, value in headers.items() if value}  # token files end in newlines
 
     async def _refreshed(self, refused: Mapping[str, str]) -> bool:
         """Whether there may be better credentials than the refused ones. Many that are refused at once refresh once."""

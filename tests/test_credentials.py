@@ -128,8 +128,7 @@ class TestWhere:
     async def test_else_the_service_account_of_the_pod(
         self, load: Load, home: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A trailing newline in the token is no part of it; client-go trims it as well."""
-        (home / "token").write_text("pod-token\n")
+        (home / "token").write_text("pod-token")
         upstream = "kubernetes_asyncio.config.incluster_config"
         monkeypatch.setattr(f"{upstream}.SERVICE_TOKEN_FILENAME", str(home / "token"))
         monkeypatch.setattr(f"{upstream}.SERVICE_CERT_FILENAME", certifi.where())

@@ -175,5 +175,5 @@ class StoreMachine(RuleBasedStateMachine):
             assert {value: set(store.index_keys(name, value)) for value in store.index_values(name)} == wanted
 
 
-StoreMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30)
+StoreMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=25)
 test_a_store_agrees_with_a_simple_model_of_it = StoreMachine.TestCase

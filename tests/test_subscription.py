@@ -143,6 +143,16 @@ class TestResync:
         ]
 
     @pytest.mark.looptime
+    async def test_a_round_waits_while_the_cache_is_ahead_of_what_was_offered(self) -> None:
+        events = Cache(record("a")).events(resync=5)
+        await taken(events)
+        events.catching_up = True
+        await asyncio.sleep(6)
+        assert await taken(events) == []
+        events.caught_up()
+        assert await taken(events) == [Resynced(record("a"), key="n/a")]
+
+    @pytest.mark.looptime
     async def test_an_empty_cache_or_scope_makes_no_round_and_no_busy_loop(self) -> None:
         cache = Cache(record("a"))
         for events in (

@@ -71,6 +71,18 @@ class TestHeaders:
         assert request.headers["Accept"] == "application/json;as=Table"
         assert request.headers["Accept-Encoding"] == "identity"
 
+    async def test_a_newline_after_the_token_is_no_part_of_it(self, serve: Serve, client_of: ClientOf) -> None:
+        """Token files end in one, and a header must not contain it."""
+        seen = Seen("t")
+        async with Transport(client_of(await serve(seen), token="t\n")) as transport:
+            assert await transport.read(PATH)
+
+    async def test_an_empty_token_is_none(self, serve: Serve, client_of: ClientOf) -> None:
+        seen = Seen()
+        async with Transport(client_of(await serve(seen), api_key={"BearerToken": ""})) as transport:
+            await transport.read(PATH)
+        assert seen.headers("Authorization") == [None]
+
     async def test_the_query_arrives_as_it_was_given(self, serve: Serve, client_of: ClientOf) -> None:
         seen = Seen()
         query = {"continue": "eyJ2IjoibWV0YSJ9+/==", "labelSelector": "a in (x,y),b!=c d&e=f%20", "fieldSelector": "#1"}

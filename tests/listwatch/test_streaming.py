@@ -38,7 +38,15 @@ def test_the_snapshot_is_whole_at_the_bookmark_that_says_so_and_at_no_other() ->
 
 @pytest.mark.parametrize(
     "refusal",
-    [BadRequest(400), MethodNotAllowed(405), Invalid(415), Invalid(422), MalformedResponse(), APIError(409), IdleTimeout()],
+    [
+        BadRequest(400),
+        MethodNotAllowed(405),
+        Invalid(415),
+        Invalid(422),
+        MalformedResponse(),
+        APIError(409),
+        IdleTimeout(),
+    ],
     ids=["400", "405", "415", "422", "not the protocol", "another status", "stalled"],
 )
 def test_a_server_that_cannot_stream_is_asked_for_pages_after_a_wait(refusal: InformerError) -> None:
@@ -63,7 +71,9 @@ def test_a_clean_end_before_the_bookmark_falls_back_to_pages(seconds: float) -> 
 
 
 def test_an_empty_stream_that_ends_falls_back_to_pages() -> None:
-    assert Conversation().opens().ends().asked == [STREAM, LIST]
+    server = Conversation().opens().ends()
+    assert server.asked == [STREAM, LIST]
+    assert server.waits == [0.8]
 
 
 def test_a_server_that_ignores_the_request_to_stream_is_found_out_by_its_plain_bookmarks() -> None:
@@ -161,7 +171,7 @@ def test_that_a_server_cannot_stream_is_remembered_for_a_good_while() -> None:
 
 def test_a_server_that_was_asked_not_to_stream_never_is() -> None:
     for initial_list in ("consistent", "cached"):
-        server = Conversation(initial_list=initial_list)  # type: ignore[arg-type]  # mypy widens the tuple's members
+        server = Conversation(initial_list=initial_list)
         server.page("5").opens().after(2 * STREAM_AGAIN_AFTER).fails(ResourceExpired(410))
         assert {request.state for request in server.asked} == {State.LISTING, State.WATCHING}
 

@@ -68,13 +68,19 @@ def test_three_missed_bookmarks_mean_that_a_watch_is_dead() -> None:
     assert server.machine.silence == 210.0
 
 
+def test_one_bookmark_is_no_rhythm() -> None:
+    """A server may send one as soon as it has caught up."""
+    assert watching("10").after(1).bookmark("11").machine.silence == 330.0
+
+
 def test_events_between_bookmarks_do_not_shorten_the_rhythm() -> None:
-    server = watching("10").after(50).event("11").after(10).bookmark("12")
+    server = watching("10").bookmark("11").after(50).event("12").after(10).bookmark("13")
     assert server.machine.silence == 180.0
 
 
 def test_what_passed_between_two_watches_is_no_rhythm() -> None:
-    server = watching("10").after(60).bookmark("11").ends().after(1000).opens().after(60).bookmark("12")
+    server = watching("10").bookmark("11").after(60).bookmark("12").ends().after(1000).opens()
+    server.after(40).bookmark("13").after(50).bookmark("14")
     assert server.machine.silence == 180.0
 
 
@@ -83,14 +89,14 @@ def test_however_quick_the_bookmarks_come_ten_seconds_of_silence_are_none() -> N
 
 
 def test_a_silent_watch_resumes_on_a_new_connection() -> None:
-    server = watching("10").after(60).bookmark("11").after(180).fails(IdleTimeout())
-    assert server.asked == [watch("10"), watch("11")]
+    server = watching("10").bookmark("11").after(60).bookmark("12").after(180).fails(IdleTimeout())
+    assert server.asked == [watch("10"), watch("12")]
     assert server.waits == [0.8]
 
 
-def test_a_first_bookmark_that_comes_early_does_not_cut_healthy_watches_for_ever() -> None:
-    """Bookmarks at 1 s, then each minute: after one false alarm the rhythm is known for slower than thought."""
-    server = watching("10").after(1).bookmark("11")
+def test_bookmarks_that_come_close_together_once_do_not_cut_healthy_watches_for_ever() -> None:
+    """Two bookmarks within a second, then one each minute: after a few false alarms the deadline is long enough."""
+    server = watching("10").bookmark("11").after(1).bookmark("12")
     for _ in range(8):
-        server.after(server.machine.silence).fails(IdleTimeout()).opens().after(1).bookmark("11")
+        server.after(server.machine.silence).fails(IdleTimeout()).opens().bookmark("12").after(1).bookmark("12")
     assert server.machine.silence > 60.0
