@@ -11,11 +11,9 @@ The rules:
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING
+from collections import OrderedDict, deque
 
-if TYPE_CHECKING:
-    from aioinformer.batches import Change
+from aioinformer.batches import Change
 
 __all__ = ["Backlog"]
 
@@ -23,62 +21,66 @@ __all__ = ["Backlog"]
 class Backlog:
     """A queue of changes for one subscriber; ``merged`` counts the changes that were folded into others."""
 
-    __slots__ = ("_in_order", "_limit", "_merging", "merged")
+    __slots__ = ("_behind", "_behind_removals", "_in_order", "_limit", "merged")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._in_order: deque[Change] = deque()
-        self._merging: dict[str, list[Change]] = {}
+        self._behind: OrderedDict[str, Change] = OrderedDict()
+        self._behind_removals: dict[str, Change] = {}
+        """What follows, for keys whose first change that waits is a removal."""
         self.merged = 0
 
     def __len__(self) -> int:
-        return len(self._in_order) + sum(map(len, self._merging.values())) if self._merging else len(self._in_order)
+        return len(self._in_order) + len(self._behind) + len(self._behind_removals)
 
     @property
     def is_full(self) -> bool:
         """Whether the next change will be merged."""
-        return len(self._in_order) >= self._limit or bool(self._merging)
+        return len(self._in_order) >= self._limit or bool(self._behind)
 
     def push(self, change: Change) -> None:
         """Add a change, or merge it with what waits for its key."""
-        if len(self._in_order) < self._limit and not self._merging:
+        if not self.is_full:
             self._in_order.append(change)
             return
-        waiting = self._merging.get(change.key)
-        if waiting is None:
-            self._merging[change.key] = [change]
-            return
-        before = len(waiting) + 1
-        _merge(waiting, change)
-        self.merged += before - len(waiting)
-        if not waiting:
-            del self._merging[change.key]
+        key = change.key
+        first = self._behind.get(key)
+        if first is None:
+            self._behind[key] = change
+        elif first.new is not None:
+            self._merge(self._behind, first, change)
+        elif (second := self._behind_removals.get(key)) is not None:
+            self._merge(self._behind_removals, second, change)
+        else:  # another object under the name, or the same one back again
+            self._behind_removals[key] = change
 
     def pop(self) -> Change | None:
         """The next change, or ``None``."""
         if self._in_order:
             return self._in_order.popleft()
-        for key, waiting in self._merging.items():
-            change = waiting.pop(0)
-            if not waiting:
-                del self._merging[key]
-            return change
-        return None
+        if not self._behind:
+            return None
+        key, change = self._behind.popitem(last=False)
+        following = self._behind_removals.pop(key, None)
+        if following is not None:
+            self._behind[key] = following
+            self._behind.move_to_end(key, last=False)
+        return change
 
     def clear(self) -> None:
         """Forget everything."""
         self._in_order.clear()
-        self._merging.clear()
+        self._behind.clear()
+        self._behind_removals.clear()
 
-
-def _merge(waiting: list[Change], change: Change) -> None:
-    """Fold a change into the one or two that wait for its key; leaves nothing when they cancel out."""
-    last = waiting[-1]
-    if last.new is None:  # a removal waits: what follows is another object, or this one back again
-        waiting.append(change)
-        return
-    waiting.pop()
-    if change.new is not None:
-        waiting.append(change._replace(old=last.old))
-    elif last.old is not None:
-        waiting.append(change)
+    def _merge(self, waiting: dict[str, Change], last: Change, change: Change) -> None:
+        """Fold a change into the one before it, which is no removal; one that came and went unseen leaves nothing."""
+        self.merged += 1
+        if change.new is not None:
+            waiting[change.key] = Change(change.key, last.old, change.new)
+        elif last.old is not None:
+            waiting[change.key] = change
+        else:
+            self.merged += 1
+            del waiting[change.key]

@@ -55,6 +55,8 @@ T = TypeVar("T")
 
 QUEUE_SIZE = 16
 """Batches between network and cache."""
+SLICE = 500
+"""Changes let go before the loop gets a turn."""
 
 
 class Informer(Generic[T]):
@@ -352,6 +354,8 @@ class Informer(Generic[T]):
                 case SnapshotCommit(version):
                     await self._commit(version)
             self._bell.ring()
+            if not queue.empty():  # a queue that holds something does not give others a turn
+                await asyncio.sleep(0)
 
     async def _commit(self, version: str) -> None:
         """Make the staged snapshot the cache in one step; comparing before it and clearing away after it take turns."""
@@ -367,6 +371,9 @@ class Informer(Generic[T]):
             self._synced = True
             self._fanout.synced(version)
         for _ in rest:
+            await asyncio.sleep(0)
+        while changes:  # with them go the last references to what was replaced
+            del changes[-SLICE:]
             await asyncio.sleep(0)
 
     def _state(self) -> InformerState:

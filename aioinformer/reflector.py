@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Body", "Observer", "Reflector", "Source"]
 
-SLICE = 128
+SLICE = 64
 """Objects decoded before the loop gets a turn: about a millisecond's worth."""
 
 

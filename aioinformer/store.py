@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Quarantined", "Store"]
 
 
-SLICE = 2000
-"""Objects that are compared, or let go, before the loop gets a turn: about a millisecond's worth."""
+SLICE = 500
+"""Objects that are compared, or let go, before the loop gets a turn: a millisecond's worth."""
 
 
 class Quarantined(NamedTuple):
@@ -96,7 +96,7 @@ class _Table:
         return record
 
     def dismantle(self) -> Iterator[None]:
-        """Let go of everything, some thousand objects at a time: a large dict freed at once is a pause."""
+        """Let go of everything, some hundred objects at a time: a large dict freed at once is a pause."""
         parts: list[dict[str, Any]] = [self.records, self.namespaces]
         for index in self.indexes.values():
             parts += [index.by_key, index.by_value]

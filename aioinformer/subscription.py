@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, get_args
 
 from aioinformer.backlog import Backlog
+from aioinformer.batches import Change
 from aioinformer.errors import InvalidOption, SubscriptionLagged
 from aioinformer.events import Added, Deleted, Event, Resynced, Synced, Updated
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from aioinformer.batches import Change
     from aioinformer.objects import Record
     from aioinformer.selectors import LabelSelector
 
@@ -72,7 +72,7 @@ class Scope:
         if old is None and new is None:
             return None
         left = change.new is not None and new is None
-        return change._replace(old=old, new=new, final=old if left else change.final)
+        return Change(change.key, old, new, old if left else change.final)
 
     @property
     def is_everything(self) -> bool:
@@ -237,11 +237,11 @@ class Subscription(Generic[T]):
         return None
 
     def _event(self, change: Change) -> Event[T]:
-        key, old, new, final = change
+        key, old, new = change.key, change.old, change.new
         if new is None:
-            gone = final if final is not None else old
+            gone = change.final if change.final is not None else old
             assert gone is not None  # noqa: S101  # a change has at least one side
-            return Deleted(self._view(gone), final is not None, key)
+            return Deleted(self._view(gone), change.final is not None, key)
         if old is None:
             return Added(self._view(new), False, key)
         return Updated(self._view(new), self._view(old), key)

@@ -327,7 +327,9 @@ class TestAdmission:
         store, one = Store(admit=admit), record()
         assert store.apply(put(record("b", fault="drop"))) == []
         store.apply(put(one))
-        assert [c[:3] for c in store.apply(put(record(version="2", fault="drop")))] == [("n/a", one, None)]
+        assert [(c.key, c.old, c.new) for c in store.apply(put(record(version="2", fault="drop")))] == [
+            ("n/a", one, None)
+        ]
         store.apply(put(one))
         assert [c[:3] for c in snapshot(store, record(version="2", fault="drop"))] == [("n/a", one, None)]
 
