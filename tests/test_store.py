@@ -331,7 +331,9 @@ class TestAdmission:
             ("n/a", one, None)
         ]
         store.apply(put(one))
-        assert [c[:3] for c in snapshot(store, record(version="2", fault="drop"))] == [("n/a", one, None)]
+        assert [(c.key, c.old, c.new) for c in snapshot(store, record(version="2", fault="drop"))] == [
+            ("n/a", one, None)
+        ]
 
     def test_the_final_state_is_admitted_too_and_the_cached_one_stands_in_where_that_fails(self) -> None:
         store = Store(admit=lambda r: None if r.labels else record(r.name, r.resource_version, values="seen"))
