@@ -44,6 +44,7 @@ class Wire:
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving = 0
         self._server: asyncio.Server | None = None
         self.refusing = False
         self.accepted = 0
@@ -60,8 +61,10 @@ class Wire:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        self.cut()
-        await asyncio.sleep(0)
+        self.refusing = True
+        while self._serving:  # connections accepted in the last turn are served in the next, and are cut there
+            self.cut()
+            await asyncio.sleep(0)
 
     def cut(self) -> None:
         """Reset every connection."""
@@ -73,11 +76,19 @@ class Wire:
             writer.transport.abort()
             return
         self.accepted += 1
-        with suppress(OSError):
-            upstream, downstream = await asyncio.open_connection(*self._target)
-            self._writers |= {writer, downstream}
-            await asyncio.gather(self._pump(reader, downstream), self._pump(upstream, writer), return_exceptions=True)
-            self._writers -= {writer, downstream}
+        self._serving += 1
+        try:
+            await self._relay(reader, writer)
+        except OSError:
+            writer.transport.abort()
+        finally:
+            self._serving -= 1
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream, downstream = await asyncio.open_connection(*self._target)
+        self._writers |= {writer, downstream}
+        await asyncio.gather(self._pump(reader, downstream), self._pump(upstream, writer), return_exceptions=True)
+        self._writers -= {writer, downstream}
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
