@@ -1,0 +1,49 @@
+"""docs/guarantees.md and README.md: what they point to is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+GUARANTEES = (ROOT / "docs" / "guarantees.md").read_text()
+NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", GUARANTEES)
+
+
+def test_every_guarantee_names_tests_that_exist() -> None:
+    """Each sentence stands on a test; renaming one means saying so here."""
+    missing = [f"{path}::{name}" for path, name in NAMED if f"def {name}(" not in (ROOT / path).read_text()]
+    assert missing == []
+    assert len(NAMED) > 40
+
+
+def test_every_sentence_of_a_promise_has_a_test() -> None:
+    """Only what describes Kubernetes itself may go without."""
+    promises = GUARANTEES.partition("## What Kubernetes permits")[0]
+    bullets = re.split(r"^- ", promises, flags=re.MULTILINE)[1:]
+    assert [bullet.splitlines()[0] for bullet in bullets if "tests/" not in bullet] == []
+
+
+def test_the_readmes_program_is_the_example() -> None:
+    """Character for character."""
+    program = (ROOT / "examples" / "deployments.py").read_text()
+    assert f"```python\n{program}```" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/guarantees.md", "docs/listwatch.md"]
+)
+def test_links_to_files_lead_somewhere(page: str) -> None:
+    """No page points to a file that is not there."""
+    path = ROOT / page
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text())
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_the_architecture_names_every_module() -> None:
+    """A module that is not on the page is in no room."""
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    modules = [path.name for path in (ROOT / "aioinformer").glob("*.py") if not path.name.startswith("__")]
+    assert [module for module in modules if f"`{module}`" not in page] == []
