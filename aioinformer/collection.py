@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from aioinformer.resource import GroupVersionResource
+from aioinformer.errors import NotFound
+from aioinformer.resource import GroupVersionResource, ResourceName
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -40,15 +41,28 @@ class Collection:
         path = await self._path()
         asked = {**query, **self._selectors()}
         compressed = self._spec.compress_lists and "watch" not in query
-        async with self._transport.get(path, asked, accept=self._accept(query), compressed=compressed) as body:
-            yield body
+        try:
+            async with self._transport.get(path, asked, accept=self._accept(query), compressed=compressed) as body:
+                yield body
+        except NotFound:
+            if self._found is not None:  # what was looked up is no longer served so: look again next time
+                self._discovery.forget(self._found)
+                self._found = None
+            raise
 
     async def _path(self) -> str:
-        if isinstance(self._spec.resource, GroupVersionResource):
-            return self._spec.resource.path(self._spec.namespace)
+        name, namespace = self._spec.resource, self._spec.namespace
+        if isinstance(name, GroupVersionResource):
+            if namespace is None or self._spec.builtin is not None:
+                return name.path(namespace)
+            name = ResourceName(name.resource, name.version, name.group)  # has it namespaces at all?
         if self._found is None:
-            self._found = await self._discovery.resolve(self._spec.resource)
-        return self._found.gvr.path(self._spec.namespace if self._found.namespaced else None)
+            self._found = await self._discovery.resolve(name)
+        if self._found.namespaced or namespace is None:
+            return self._found.gvr.path(namespace)
+        if self._spec.namespace_is_default:
+            return self._found.gvr.path()
+        raise NotFound(404, "NotFound", f"{self._found.gvr} is cluster-scoped: leave namespace={namespace!r} out")
 
     def _selectors(self) -> dict[str, str]:
         selectors = {"labelSelector": str(self._spec.label_selector), "fieldSelector": self._spec.field_selector or ""}

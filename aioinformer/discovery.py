@@ -124,6 +124,10 @@ class Discovery:
             raise UnknownResource(404, "NotFound", f"the server serves no resource {str(name)!r}{hint}")
         return found
 
+    def forget(self, resource: APIResource) -> None:
+        """The server does not serve this any more, at least not so."""
+        self.served = tuple(served for served in self.served if served != resource)
+
     async def _ask_once(self) -> None:
         """Ask the server; those who wait while another asks share what came of it, failures included."""
         answers = self._answers

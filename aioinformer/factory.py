@@ -139,12 +139,10 @@ class SharedInformerFactory(Groups):
             CacheSyncError: the server refuses one, and waiting would not help (unless ``keep_waiting``).
             NotRunning: the factory is not running.
         """
-        if self._tasks is None:
-            raise NotRunning("the factory is not running: enter it with 'async with' before waiting")
-        waits = [
-            asyncio.ensure_future(informer.wait_for_cache_sync(keep_waiting=keep_waiting))
-            for informer in self.informers
-        ]
+        if self._tasks is None or self._ended:
+            raise NotRunning("the factory is not running: wait for the sync within its 'async with'")
+        informers = self.informers
+        waits = [asyncio.ensure_future(i.wait_for_cache_sync(keep_waiting=keep_waiting)) for i in informers]
         if not waits:
             return
         try:
@@ -157,11 +155,15 @@ class SharedInformerFactory(Groups):
         if failures:
             raise _combined(failures)
         if late:
-            lagging = [informer for informer in self.informers if not informer.synced]
+            lagging = [informer for informer in informers if not informer.synced]
             raise CacheSyncTimeout(
                 f"not synced after {timeout:g} s: " + " | ".join(informer.explain_sync() for informer in lagging),
                 {informer.status.name: informer.status.last_error for informer in lagging},
             )
+
+    def __repr__(self) -> str:
+        state = "ended" if self._ended else "idle" if self._tasks is None else "running"
+        return f"<SharedInformerFactory {state} informers={len(self.informers)}>"
 
     async def __aenter__(self) -> Self:
         if self._ended or self._supervisor is not None:
@@ -202,11 +204,13 @@ class SharedInformerFactory(Groups):
 
     async def _end(self) -> None:
         self._ended = True
-        if self._supervisor is not None:
-            self._supervisor.cancel()
-            await asyncio.wait({self._supervisor})
-        for informer in self.informers:
-            await informer.aclose()
+        try:
+            if self._supervisor is not None:
+                self._supervisor.cancel()
+                await _until_done(self._supervisor)
+        finally:
+            for informer in self._informers.values():
+                informer.finish()
 
     def _start(self, informer: Informer[Any], spec: InformerSpec) -> None:
         assert self._tasks is not None and self._transport is not None and self._discovery is not None  # noqa: S101, PT018  # running
@@ -219,10 +223,27 @@ class SharedInformerFactory(Groups):
             model = model or resource
         given = _parsed({**self._defaults, "model": model, **options})
         spec = InformerSpec(named_resource(resource), **given)
-        inherited = "namespace" not in options and spec.namespace is not None
-        if inherited and (builtin := spec.builtin) is not None and not builtin.namespaced:
-            spec = replace(spec, namespace=None)
+        if "namespace" not in options and spec.namespace is not None:
+            builtin = spec.builtin
+            scoped = builtin is None or builtin.namespaced
+            spec = replace(spec, namespace=spec.namespace if scoped else None, namespace_is_default=True)
         return spec.checked()
+
+
+async def _until_done(task: asyncio.Task[None]) -> None:
+    """Wait for a task that has been cancelled, however often the waiting is; a cancellation is raised afterwards."""
+    cancelled: asyncio.CancelledError | None = None
+    with anyio.CancelScope(shield=True):
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError as error:
+                cancelled = error
+    defect = None if task.cancelled() else task.exception()
+    if defect is not None:
+        logger.error("the factory did not end cleanly", exc_info=defect)
+    if cancelled is not None:
+        raise cancelled
 
 
 def _check_names(options: dict[str, Any]) -> None:
@@ -242,8 +263,9 @@ def _check_conflict(known: InformerSpec, asked: InformerSpec, options: Mapping[s
     conflicts = known.conflicts_with(asked, [name for name, value in options.items() if value is not None])
     if conflicts:
         raise InformerConflict(
-            f"there is an informer on {known} already, with another {' and '.join(conflicts)}: use the same everywhere, or a "
-            "factory of its own"
+            f"there is an informer on {known} already, with other {' and '.join(conflicts)}: use the same everywhere, "
+            + ("add_indexer() on the informer, " if conflicts == ["indexers"] else "")
+            + "or a factory of its own"
         )
 
 

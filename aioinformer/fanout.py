@@ -25,6 +25,7 @@ class Fanout:
         self._subscriptions: WeakSet[Subscription[Any]] = WeakSet()
         self._waiting: set[Subscription[Any]] = set()
         self._synced_version: str | None = None
+        self._running = False
 
     def __len__(self) -> int:
         return len(self._open())
@@ -38,8 +39,15 @@ class Fanout:
         """A new subscriber: it starts now if the cache is in sync, else when it is."""
         self._subscriptions.add(subscription)
         subscription.waiting_room = self._waiting
+        subscription.is_running = self._running
         if self._synced_version is not None:
             subscription.start(resource_version)
+
+    def run(self) -> None:
+        """The informer has been started: waiting makes sense from now on."""
+        self._running = True
+        for subscription in self._open():
+            subscription.is_running = True
 
     def synced(self, resource_version: str) -> None:
         """The cache is in sync for the first time: every subscriber replays it."""

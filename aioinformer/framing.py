@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from aioinformer.errors import MalformedResponse
+from aioinformer.errors import MalformedResponse, NetworkError
 
 __all__ = ["LineSplitter", "cut_list"]
 
@@ -48,10 +48,10 @@ class LineSplitter:
         """The stream ended.
 
         Raises:
-            MalformedResponse: in the middle of a line, which is dropped.
+            NetworkError: in the middle of a line, which is dropped: somebody cut the connection.
         """
         if self._size:
-            raise MalformedResponse(f"the watch was cut in the middle of an event, {self._size} bytes into it")
+            raise NetworkError(f"the watch was cut in the middle of an event, {self._size} bytes into it")
 
 
 def cut_list(body: bytes) -> tuple[bytes, list[bytes]]:

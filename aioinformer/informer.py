@@ -31,7 +31,7 @@ from aioinformer.options import check_resync, index_function
 from aioinformer.reflector import Reflector
 from aioinformer.resource import at_least
 from aioinformer.selectors import LabelSelector
-from aioinformer.status import InformerState, InformerStatus, Monitor
+from aioinformer.status import InformerState, InformerStatus, Monitor, advice
 from aioinformer.store import Store
 from aioinformer.subscription import DEFAULT_MAX_PENDING, Overflow, Scope, Subscription, Terms
 
@@ -77,6 +77,7 @@ class Informer(Generic[T]):
         self._monitor: Monitor | None = None
         self._scope: anyio.CancelScope | None = None
         self._synced = False
+        self._snapshots = 0
         self._stopped = False
         self._failure: InformerError | None = None
         self._done = asyncio.Event()
@@ -110,7 +111,10 @@ class Informer(Generic[T]):
 
     @property
     def quarantine(self) -> Mapping[str, Quarantined]:
-        """Objects that could not be decoded, transformed or indexed, by key, with the error."""
+        """Objects that could not be decoded, transformed or indexed, by key, with the error.
+
+        If an earlier version of one was in the cache, reads go on showing that one: a ``Deleted`` would be a lie.
+        """
         return dict(self._store.quarantine)
 
     @property
@@ -129,7 +133,7 @@ class Informer(Generic[T]):
             attempts=monitor.attempts if monitor else 0,
             next_retry=monitor.next_retry if monitor else None,
             age=monitor.age if monitor else None,
-            restarts=max(0, monitor.snapshots - 1) if monitor else 0,
+            restarts=max(0, self._snapshots - 1),
             pending=self._fanout.pending,
         )
 
@@ -232,8 +236,7 @@ class Informer(Generic[T]):
             InformerClosed: the informer was stopped.
             NotRunning: the factory is not running.
         """
-        if not self._synced:
-            self._check_running()
+        self._check_running()
 
         def settled() -> bool:
             return self._synced or self._stopped or (not keep_waiting and self._blocked_by() is not None)
@@ -245,22 +248,28 @@ class Informer(Generic[T]):
             raise CacheSyncTimeout(
                 f"not synced after {timeout:g} s: {self.explain_sync()}", {str(self._spec): self.status.last_error}
             ) from None
-        if self._synced and self._failure is None:
+        if self._synced and not self._stopped:
             return
         blocked_by = self._blocked_by()
         if blocked_by is None:
             raise self._closed_error()
-        raise CacheSyncError(f"cannot sync: {self.explain_sync()}", {str(self._spec): blocked_by}) from blocked_by
+        raise CacheSyncError(
+            f"cannot sync: {self.explain_sync()}; {advice(blocked_by)}", {str(self._spec): blocked_by}
+        ) from blocked_by
 
     async def wait_for(self, what: str | Callable[[T], bool], timeout: float | None = None) -> T:  # noqa: ASYNC109  # as above
         """The first object, present or to come, that has this key or meets this predicate.
 
+        It waits on through whatever befalls the watch, refusals included: give it a timeout, or wait for the sync first.
+
         Raises:
+            NotRunning: the factory is not running.
             WaitTimeout: none did within ``timeout`` seconds.
             InformerClosed: the informer was stopped.
         """
+        self._check_running()
         try:
-            async with asyncio.timeout(timeout), self.events(max_pending=1 << 30) as events:
+            async with asyncio.timeout(timeout), self.events() as events:
                 async for event in events:
                     if isinstance(event, Added | Updated | Resynced) and (
                         event.key == what if isinstance(what, str) else what(event.object)
@@ -285,6 +294,8 @@ class Informer(Generic[T]):
             reached = at_least(resource_version)
         except ValueError as error:
             raise InvalidOption(str(error)) from None
+        if not reached(self.resource_version):
+            self._check_running()
         try:
             async with asyncio.timeout(timeout):
                 await self._bell.until(lambda: self._stopped or reached(self.resource_version))
@@ -293,7 +304,7 @@ class Informer(Generic[T]):
                 f"{self._spec} stands at version {self.resource_version or 'none'} and did not reach {resource_version} "
                 f"within {timeout:g} s: {self.explain_sync()}"
             ) from None
-        if self._stopped:
+        if not reached(self.resource_version):
             raise self._closed_error()
 
     async def aclose(self) -> None:
@@ -301,10 +312,17 @@ class Informer(Generic[T]):
 
         The factory makes a fresh one when it is asked for the same again.
         """
+        self._stopped = True
         if self._scope is not None:
             self._scope.cancel()
             await self._done.wait()
-        self._finish()
+        self.finish()
+
+    def finish(self) -> None:
+        """Tell everybody that this informer has stopped. For the factory to call; ``aclose`` is what stops it."""
+        self._stopped = True
+        self._fanout.finish(self._failure)
+        self._bell.ring()
 
     def explain_sync(self) -> str:
         """One line: how it is doing and why."""
@@ -324,6 +342,7 @@ class Informer(Generic[T]):
         self._scope = anyio.CancelScope()
         self._monitor = Monitor(str(self._spec), self._machine, clock, self._bell.ring)
         reflector = Reflector(source, self._machine, queue, self._monitor, clock=clock)
+        self._fanout.run()
         tasks.start_soon(self._run, self._scope, reflector, queue, name=str(self._spec))
 
     async def _run(self, scope: anyio.CancelScope, reflector: Reflector, queue: asyncio.Queue[Batch]) -> None:
@@ -338,7 +357,7 @@ class Informer(Generic[T]):
             self._failure = InformerError(f"{self._spec} was stopped by a defect: {cause!r}")
             self._failure.__cause__ = cause
         finally:
-            self._finish()
+            self.finish()
             self._done.set()
 
     async def _apply(self, queue: asyncio.Queue[Batch]) -> None:
@@ -365,6 +384,7 @@ class Informer(Generic[T]):
                 changes += part
                 await asyncio.sleep(0)
         rest = self._store.commit_snapshot(version)
+        self._snapshots += 1
         if self._synced:
             await self._fanout.deliver(changes)
         else:
@@ -390,11 +410,6 @@ class Informer(Generic[T]):
 
     def _closed_error(self) -> InformerError:
         return self._failure or InformerClosed(f"{self._spec} has been stopped; ask the factory for it again")
-
-    def _finish(self) -> None:
-        self._stopped = True
-        self._fanout.finish(self._failure)
-        self._bell.ring()
 
     def __repr__(self) -> str:
         return f"<Informer {self._spec} {self._state()} objects={len(self._store)} version={self.resource_version or None}>"

@@ -182,6 +182,8 @@ class ListWatch:
             self._broken_streams += 1
             if self._broken_streams >= BROKEN_STREAMS_MEAN_UNABLE:
                 what = Happening.UNABLE
+        if self.state is State.LISTING and what is Happening.REFUSED and self._continue:
+            what = Happening.OTHER  # it may be the token that the server does not take: begin again
         offer = error.continue_token if isinstance(error, APIError) else ""
         if self.state is State.LISTING and what is Happening.EXPIRED and offer and not self._offer_taken:
             self._offer_taken = True

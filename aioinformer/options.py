@@ -76,6 +76,8 @@ class InformerSpec:
     initial_list: InitialList = "stream"
     page_size: int = PAGE_SIZE
     compress_lists: bool = False
+    namespace_is_default: bool = False
+    """Whether the namespace is the factory's: a cluster-scoped resource then does without."""
 
     @property
     def identity(self) -> tuple[object, ...]:

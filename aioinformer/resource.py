@@ -102,11 +102,6 @@ class ResourceName(NamedTuple):
     def __str__(self) -> str:
         return ".".join(part for part in self if part)
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether version and group are both given, so that nothing has to be looked up to watch it."""
-        return self.version is not None and self.group is not None
-
 
 @dataclass(frozen=True, slots=True)
 class APIResource:

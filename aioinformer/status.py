@@ -12,15 +12,23 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from aioinformer.errors import (
+    APIError,
+    ConfigurationError,
+    Forbidden,
+    InformerError,
+    NotFound,
+    Unauthorized,
+    UnknownResource,
+)
 from aioinformer.transitions import After, Happening, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aioinformer.errors import InformerError
     from aioinformer.listwatch import ListWatch, Request, Step
 
-__all__ = ["InformerState", "InformerStatus", "Monitor"]
+__all__ = ["InformerState", "InformerStatus", "Monitor", "advice"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +53,8 @@ class InformerState(StrEnum):
     """401 or 403: somebody has to grant access. It goes on trying."""
     MISSING = "missing"
     """404: the server does not serve the resource. It goes on trying."""
+    REFUSED = "refused"
+    """400, 405, 415 or 422: the server does not take the request, such as its field selector. It goes on trying."""
     STOPPED = "stopped"
 
 
@@ -81,7 +91,21 @@ _TROUBLES = {
     Happening.UNAUTHORIZED: InformerState.DENIED,
     Happening.FORBIDDEN: InformerState.DENIED,
     Happening.NOT_FOUND: InformerState.MISSING,
+    Happening.REFUSED: InformerState.REFUSED,
 }
+_ADVICE: tuple[tuple[type[InformerError], str], ...] = (
+    (Unauthorized, "check the client's credentials"),
+    (Forbidden, "grant this user list and watch on it, or wait for that with keep_waiting=True"),
+    (UnknownResource, "or wait for it to be installed with keep_waiting=True"),
+    (NotFound, "check the name, group and version, or wait for it to be installed with keep_waiting=True"),
+    (APIError, "mend what the server objects to"),
+    (ConfigurationError, "mend the client's credentials"),
+)
+
+
+def advice(error: InformerError) -> str:
+    """What to do about an error that stops the first sync."""
+    return next((what for kind, what in _ADVICE if isinstance(error, kind)), "see the error")
 
 
 class Monitor:
@@ -95,7 +119,6 @@ class Monitor:
         self.last_error: InformerError | None = None
         self.last_error_at: datetime | None = None
         self.blocked_by: InformerError | None = None
-        self.snapshots = 0
         self._machine = machine
         self._clock = clock
         self._blocked = blocked
@@ -132,7 +155,6 @@ class Monitor:
     def requested(self, request: Request) -> None:
         """A request is about to be sent."""
         self._retry_at = None
-        self.snapshots += request.begins_snapshot
         logger.debug("%s: %s %s", self.name, request.state, request.query)
 
     def heard(self) -> None:

@@ -211,11 +211,6 @@ class Store:
         """All values that some object has in the index."""
         return list(self._index(index).by_value)
 
-    @property
-    def index_names(self) -> frozenset[str]:
-        """The indexes there are."""
-        return frozenset(self._indexers)
-
     def add_indexer(self, name: str, function: IndexFunction) -> None:
         """Index everything that is there, and whatever comes. What ``function`` raises passes through; nothing is added then.
 

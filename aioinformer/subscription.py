@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, get_
 
 from aioinformer.backlog import Backlog
 from aioinformer.batches import Change
-from aioinformer.errors import InvalidOption, SubscriptionLagged
+from aioinformer.errors import InvalidOption, NotRunning, SubscriptionLagged
 from aioinformer.events import Added, Deleted, Event, Resynced, Synced, Updated
 
 if TYPE_CHECKING:
@@ -95,10 +95,14 @@ class Terms:
     overflow: Overflow = "coalesce"
 
     def __post_init__(self) -> None:
-        if self.max_pending < 1:
-            raise InvalidOption(f"max_pending has to be at least 1, not {self.max_pending!r}")
+        if not _is_count(self.max_pending):
+            raise InvalidOption(f"max_pending is a whole number of events, at least 1, not {self.max_pending!r}")
         if self.overflow not in get_args(Overflow):
             raise InvalidOption(f"overflow is 'coalesce' (merge events per key) or 'error', not {self.overflow!r}")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value >= 1
 
 
 class Subscription(Generic[T]):
@@ -125,6 +129,8 @@ class Subscription(Generic[T]):
         self._turn_ends = 0.0
         self.waiting_room: set[Subscription[Any]] = set()
         """Where it stands while somebody waits on it, so that no waiting task is garbage. For the fan-out to set."""
+        self.is_running = True
+        """Whether there is an informer at work that could ever offer anything. For the fan-out to set."""
         self.catching_up = False
         """Whether the cache is ahead of what was offered so far. For the fan-out to set."""
 
@@ -261,6 +267,8 @@ class Subscription(Generic[T]):
         return bool(self._due)
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self.is_running:
+            raise NotRunning("the informer has not been started: enter its factory with 'async with' first")
         if self._waiter is not None:
             raise RuntimeError("two tasks iterate over one subscription: give each its own informer.events()")
         waiter = self._waiter = loop.create_future()

@@ -80,9 +80,7 @@ class Transport:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,
-                ssl=getattr(
-                    connector, "_ssl", True
-                ),  # the very context the client verifies with; it has no public name
+                ssl=_tls_of(connector),
                 socket_factory=keepalive_socket,
             ),
             read_bufsize=READ_BUFFER,
@@ -178,6 +176,14 @@ class Transport:
                 finally:
                     self._refreshes += 1
         return True
+
+
+def _tls_of(connector: object) -> Any:
+    """The very context the client verifies with. It has no public name; without it nothing must be sent."""
+    tls = getattr(connector, "_ssl", None)
+    if tls is None:
+        raise ConfigurationError("the client's TLS settings cannot be had: its session needs an aiohttp TCPConnector")
+    return tls
 
 
 async def _check(response: aiohttp.ClientResponse) -> None:

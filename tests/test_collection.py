@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from aioinformer.collection import Collection
-from aioinformer.errors import NetworkError, UnknownResource
+from aioinformer.errors import NetworkError, NotFound, UnknownResource
 from aioinformer.options import InformerSpec
 from aioinformer.resource import APIResource, GroupVersionResource, ResourceName
 from aioinformer.selectors import LabelSelector
@@ -28,6 +29,8 @@ class Wire:
     def __init__(self, *answers: APIResource | Exception) -> None:
         self.sent: list[tuple[str, dict[str, str], str]] = []
         self.compressed: list[bool] = []
+        self.missing = False
+        self.forgotten: list[APIResource] = []
         self.asked: list[ResourceName] = []
         self._answers = iter(answers)
 
@@ -35,7 +38,12 @@ class Wire:
     async def get(self, path: str, query: Mapping[str, str], *, accept: str, compressed: bool) -> AsyncGenerator[str]:
         self.sent.append((path, dict(query), accept))
         self.compressed.append(compressed)
+        if self.missing:
+            raise NotFound(404)
         yield "the body"
+
+    def forget(self, resource: APIResource) -> None:
+        self.forgotten.append(resource)
 
     async def resolve(self, name: ResourceName) -> APIResource:
         self.asked.append(name)
@@ -59,7 +67,7 @@ async def opened(collection: Collection, **query: str) -> object:
         (PODS, None, "/api/v1/pods"),
         (PODS, "n", "/api/v1/namespaces/n/pods"),
         (GroupVersionResource("apps", "v1", "deployments"), None, "/apis/apps/v1/deployments"),
-        (WIDGETS.gvr, "n", "/apis/example.com/v1/namespaces/n/widgets"),
+        (WIDGETS.gvr, None, "/apis/example.com/v1/widgets"),
     ],
 )
 async def test_a_resource_in_full_needs_no_look_up(
@@ -116,8 +124,30 @@ async def test_a_look_up_that_failed_is_made_again() -> None:
 async def test_a_cluster_scoped_resource_is_asked_for_without_a_namespace() -> None:
     """The factory's namespace is for resources that have one, and only the look-up tells which do."""
     wire = Wire(PLANETS)
-    await opened(wire.collection(ResourceName("planets", None, None), namespace="n"))
+    await opened(wire.collection(ResourceName("planets", None, None), namespace="n", namespace_is_default=True))
     assert [path for path, _, _ in wire.sent] == ["/apis/example.com/v1/planets"]
+
+
+async def test_a_namespace_asked_for_where_there_are_none_is_refused() -> None:
+    """It is not dropped in silence: the caller would get the whole cluster."""
+    wire = Wire(PLANETS)
+    with pytest.raises(NotFound, match="cluster-scoped: leave namespace='n' out"):
+        await opened(wire.collection(PLANETS.gvr, namespace="n"))
+    assert wire.sent == []
+
+
+async def test_a_looked_up_resource_that_is_gone_is_looked_up_again() -> None:
+    """A CRD may come back with another version."""
+    moved = replace(WIDGETS, gvr=GroupVersionResource("example.com", "v2", "widgets"))
+    wire = Wire(WIDGETS, moved)
+    collection = wire.collection(ResourceName("widgets", None, None))
+    wire.missing = True
+    with pytest.raises(NotFound):
+        await opened(collection)
+    wire.missing = False
+    await opened(collection)
+    assert wire.forgotten == [WIDGETS]
+    assert wire.sent[-1][0] == "/apis/example.com/v2/widgets"
 
 
 async def test_only_lists_are_compressed_and_only_on_request() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import msgspec
 import pytest
 from kubernetes_asyncio.client import V1Pod
@@ -15,6 +17,7 @@ from aioinformer import (
     CacheSyncTimeout,
     ConfigurationError,
     GroupVersionResource,
+    InformerClosed,
     InformerConflict,
     InformerError,
     InvalidOption,
@@ -95,7 +98,9 @@ def test_contradicting_options_are_a_conflict(options: dict[str, Any], named: st
     """The second to ask for an informer with other options is told which, and what to do."""
     factory = SharedInformerFactory(resync=30)
     factory.informer("pods")
-    with pytest.raises(InformerConflict, match=f"informer on pods.v1 already, with another {named}: use the same"):
+    with pytest.raises(
+        InformerConflict, match=f"informer on pods.v1 already, with other {named}: use the same everywhere"
+    ):
         factory.informer("pods", **options)
 
 
@@ -278,3 +283,67 @@ async def test_an_informer_stopped_by_a_defect_does_not_pass_for_synced(
         assert factory.core.v1.pods is not broken
         await factory.wait_for_cache_sync(PATIENCE)
         assert broken not in factory.informers
+
+
+@pytest.mark.parametrize("how", ["two cancels", "anyio scope", "time-out"])
+async def test_leaving_by_cancellation_waits_for_every_task(client: ApiClient, how: str) -> None:
+    """However often the one who leaves is cancelled, nothing of the factory is left when it is out."""
+    before = asyncio.all_tasks()
+
+    async def use() -> None:
+        async with SharedInformerFactory(client) as factory:
+            await factory.core.v1.pods.wait_for_cache_sync(PATIENCE)
+            entered.set()
+            await asyncio.Event().wait()
+
+    async def scoped() -> None:
+        if how == "anyio scope":
+            with anyio.CancelScope() as scope:
+                asyncio.get_running_loop().call_later(0.1, scope.cancel)
+                await use()
+        elif how == "time-out":
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await use()
+        else:
+            await use()
+
+    entered = asyncio.Event()
+    user = asyncio.create_task(scoped())
+    await entered.wait()
+    if how == "two cancels":
+        user.cancel()
+        await asyncio.sleep(0)
+        user.cancel()
+    await asyncio.wait({user})
+    assert asyncio.all_tasks() == before
+    assert user.cancelled() == (how == "two cancels")
+
+
+async def test_an_informer_that_is_being_closed_is_not_handed_out(client: ApiClient) -> None:
+    """Asking while aclose is under way gives a fresh one."""
+    async with SharedInformerFactory(client) as factory:
+        old = factory.core.v1.pods
+        await old.wait_for_cache_sync(PATIENCE)
+        closing = asyncio.create_task(old.aclose())
+        await asyncio.sleep(0)
+        fresh = factory.core.v1.pods
+        assert fresh is not old
+        await closing
+        await fresh.wait_for_cache_sync(PATIENCE)
+        with pytest.raises(InformerClosed):
+            await old.wait_for_cache_sync(PATIENCE)
+
+
+async def test_waiting_on_what_has_not_been_started_fails_at_once(client: ApiClient) -> None:
+    """Outside async with, every wait says so, and after its end the factory's does, too."""
+    factory = SharedInformerFactory(client)
+    pods = factory.core.v1.pods
+    for wait in (pods.wait_for("d/a"), pods.wait_for_version("1"), anext(pods.events())):
+        with pytest.raises(NotRunning, match="async with"):
+            await wait
+    async with factory:
+        await pods.wait_for_cache_sync(PATIENCE)
+    with pytest.raises(NotRunning, match="async with"):
+        await factory.wait_for_cache_sync()
+    assert repr(factory) == "<SharedInformerFactory ended informers=0>"

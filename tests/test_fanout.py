@@ -30,6 +30,7 @@ class Mirror:
     def __init__(self, *records: Record, synced: bool = True) -> None:
         self.store = Store()
         self.fanout = Fanout()
+        self.fanout.run()
         self.apply(*records)
         if synced:
             self.fanout.synced(self.store.resource_version)

@@ -11,7 +11,6 @@ from aioinformer.errors import (
     Forbidden,
     IdleTimeout,
     Invalid,
-    MalformedResponse,
     NetworkError,
     ResourceExpired,
     TooManyRequests,
@@ -177,7 +176,7 @@ class TestFailures:
         run = Run([*SYNCED, event("ADDED", "b", 11) + event("ADDED", "c", 12)[:-20]])
         assert told(await run.batches())[3:] == ["deltas +b@11 (11)"]
         assert run.source.queries[1:] == [watch("11")]
-        assert isinstance(run.told.errors[0], MalformedResponse)
+        assert isinstance(run.told.errors[0], NetworkError)
 
     async def test_a_line_that_is_no_event_ends_the_watch_but_not_what_came_before_it(self) -> None:
         run = Run([*SYNCED, event("ADDED", "b", 11) + b"<html>\n" + event("ADDED", "c", 12)])

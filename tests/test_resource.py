@@ -114,13 +114,6 @@ def test_a_name_is_written_as_it_was_read(text: str) -> None:
     assert str(ResourceName.parse(text)) == text
 
 
-def test_a_complete_name_needs_no_look_up() -> None:
-    assert ResourceName.parse("widgets.v1.example.com").is_complete
-    assert ResourceName.parse("pods.v1").is_complete
-    assert not ResourceName.parse("widgets.example.com").is_complete
-    assert not ResourceName("pods", None, "").is_complete
-
-
 @pytest.mark.parametrize(
     "text", ["widgets", "widget", "wd", "WIDGET", "widgets.example.com", "widgets.v1.example.com", "wd.v1.example.com"]
 )

@@ -167,15 +167,6 @@ class TestFigures:
         driven.monitor.heard()
         assert driven.monitor.age == 0
 
-    def test_snapshots_are_counted_when_they_begin_and_not_per_page(self, driven: Driven) -> None:
-        driven.page("more")
-        driven.page()
-        driven.watch()
-        assert driven.monitor.snapshots == 1
-        driven.fail(ResourceExpired(410))
-        driven.page()
-        assert driven.monitor.snapshots == 2
-
 
 class TestLog:
     @pytest.fixture(autouse=True)

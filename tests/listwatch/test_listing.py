@@ -110,10 +110,17 @@ def test_a_cached_list_names_the_version_again_once_it_is_known_to_be_there() ->
     ids=["403", "404", "400", "405", "415"],
 )
 def test_what_only_a_person_can_mend_is_reported_at_once_and_tried_at_the_slow_end(refusal: InformerError) -> None:
-    server = listing().page("70", "t1").fails(refusal).fails(refusal)
-    assert server.asked == [LIST, page("t1"), LIST, LIST]
-    assert server.waits == [0.0, 30.0, 30.0]
-    assert [step.final for step in server.steps] == [False, True, True]
+    server = listing().fails(refusal).fails(refusal)
+    assert server.asked == [LIST, LIST, LIST]
+    assert server.waits == [30.0, 30.0]
+    assert [step.final for step in server.steps] == [True, True]
+
+
+def test_a_refused_continue_token_begins_again_and_is_not_final() -> None:
+    """A 400 on a later page may be about the token: a list from the beginning tells."""
+    server = listing().page("70", "t1").fails(BadRequest(400)).page("80")
+    assert server.asked[:3] == [LIST, page("t1"), LIST]
+    assert [step.final for step in server.steps] == [False, False, False]
 
 
 def test_credentials_that_stay_refused_are_reported_and_the_page_tried_with_backoff() -> None:
