@@ -15,12 +15,9 @@ from typing import Any
 from aiohttp import web
 from kubernetes_asyncio.client import ApiClient
 
-from aioinformer import Event, Informer, InformerState, InvalidSelector, KubeObject, SharedInformerFactory, Synced
+from aioinformer import Event, Informer, InvalidSelector, KubeObject, SharedInformerFactory, Synced
 
 DEPLOYMENTS = web.AppKey("DEPLOYMENTS", Informer[KubeObject])
-SERVING = {InformerState.LIVE, InformerState.RESUMING}
-"""A watch that is being opened again is routine: taking the service out of rotation for it would only do harm."""
-
 routes = web.RouteTableDef()
 
 
@@ -76,7 +73,7 @@ async def get_deployment(request: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """200 while the cache is in sync and followed. Until then no traffic comes, so nobody takes an empty cache for an answer."""
     deployments = request.app[DEPLOYMENTS]
-    if deployments.status.state not in SERVING:
+    if not deployments.status.ready:  # a watch that is being opened again is routine, and leaves this true
         raise web.HTTPServiceUnavailable(text=deployments.explain_sync())
     return web.Response(text="ok")
 

@@ -17,10 +17,7 @@ from fastapi.sse import EventSourceResponse
 from kubernetes_asyncio.client import ApiClient
 from pydantic import BaseModel
 
-from aioinformer import Event, Informer, InformerState, InvalidSelector, KubeObject, SharedInformerFactory, Synced
-
-SERVING = {InformerState.LIVE, InformerState.RESUMING}
-"""A watch that is being opened again is routine: taking the service out of rotation for it would only do harm."""
+from aioinformer import Event, Informer, InvalidSelector, KubeObject, SharedInformerFactory, Synced
 
 router = APIRouter()
 
@@ -108,7 +105,7 @@ async def get_deployment(deployments: Deployments, namespace: str, name: str) ->
 @router.get("/readyz")
 async def readyz(deployments: Deployments) -> str:
     """200 while the cache is in sync and followed. Until then no traffic comes, so nobody takes an empty cache for an answer."""
-    if deployments.status.state not in SERVING:
+    if not deployments.status.ready:  # a watch that is being opened again is routine, and leaves this true
         raise HTTPException(503, deployments.explain_sync())
     return "ok"
 

@@ -1,8 +1,17 @@
-"""A Kubernetes API server in a box, for tests of whatever talks to one."""
+"""A Kubernetes API server in a box, for tests of whatever talks to one; and a real one, for what the box can't show.
+
+- The box: ``server`` (``ApiServer``, its life), ``cluster`` (the verbs without HTTP), ``routes`` ``requests`` ``answers``
+  ``bodies`` ``rendering`` ``media`` ``encoding`` (HTTP), ``mvcc`` (versions and history), ``listing`` ``watching``
+  ``open_watches`` ``keepers`` (reads), ``writing`` ``patching`` ``checks`` (writes), ``selecting`` ``labels`` ``options`` (what is
+  asked for), ``catalog`` ``discovery`` ``openapi`` (what is served), ``statuses`` (errors), ``faults`` (on request).
+- Life in it: ``simulator`` and ``workloads`` roll Deployments out.
+- The real thing: ``control_plane`` (``ControlPlane``) runs etcd, kube-apiserver and kube-controller-manager.
+"""
 
 from __future__ import annotations
 
 from aioinformer.testing.cluster import Cluster
+from aioinformer.testing.control_plane import ControlPlane
 from aioinformer.testing.requests import Request
 from aioinformer.testing.server import ApiServer
 from aioinformer.testing.simulator import DeploymentSimulator
@@ -24,6 +33,7 @@ __all__ = [
     "BadRequestError",
     "Cluster",
     "ConflictError",
+    "ControlPlane",
     "DeploymentSimulator",
     "ExpiredError",
     "ForbiddenError",

@@ -115,6 +115,8 @@ class Router:
             if self.cluster.catalog.has_version(request.resource):
                 raise NotFoundError(None)
             return answers.text(_NO_PAGE, 404)
+        if request.namespace is not None and not served.namespaced:
+            raise NotFoundError(None)
         scoped = bool(request.namespace) if served.namespaced else request.namespace is None
         if request.subresource not in (("", "status") if served.has_status else ("",)) or (request.name and not scoped):
             raise NotFoundError(None)

@@ -81,12 +81,13 @@ async def real_backend() -> AsyncGenerator[Real]:
         yield Real(Path(kubeconfig), None)
         return
     try:
-        require_binaries(controllers=True)
+        binaries = require_binaries()
     except ControlPlaneUnavailable as reason:
         if control_plane_required():
             raise
         pytest.skip(str(reason))
-    async with ControlPlane(controllers=True, all_apis=True) as plane:
+    controllers = binaries.kube_controller_manager is not None  # an envtest bundle has none
+    async with ControlPlane(binaries=binaries, controllers=controllers, all_apis=True) as plane:
         yield Real(plane.kubeconfig, plane)
 
 

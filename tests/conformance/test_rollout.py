@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from aioinformer import Added, SharedInformerFactory
 from aioinformer.testing import DeploymentSimulator
-from tests.conformance.conftest import Embedded
+from tests.conformance.conftest import Embedded, Real
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -36,6 +38,9 @@ async def controllers(cluster: Cluster) -> AsyncGenerator[None]:
         async with DeploymentSimulator(cluster.backend.server):
             yield
     else:
+        plane = cluster.backend.plane if isinstance(cluster.backend, Real) else None
+        if plane is not None and plane.binaries.kube_controller_manager is None:
+            pytest.skip("these binaries have no kube-controller-manager: unset KUBEBUILDER_ASSETS, make control-plane")
         yield
 
 

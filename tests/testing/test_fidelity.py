@@ -17,17 +17,22 @@ import aiohttp
 import pytest
 
 from aioinformer.testing import ApiServer
-from aioinformer.testing.control_plane import ControlPlane, control_plane_required, find_binaries
+from aioinformer.testing.control_plane import (
+    ControlPlane,
+    ControlPlaneUnavailable,
+    control_plane_required,
+    require_binaries,
+)
 
 JSON = dict[str, Any]
 
 try:
-    find_binaries()
-except Exception as missing:  # noqa: BLE001 - whatever keeps it from being found is the reason to skip
+    require_binaries()
+except ControlPlaneUnavailable as missing:
     REASON = None if control_plane_required() else str(missing)
 else:
     REASON = None
-pytestmark = pytest.mark.skipif(REASON is not None, reason=f"no real control plane: {REASON}")
+pytestmark = pytest.mark.skipif(REASON is not None, reason=REASON or "")
 
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 JSON_PATCH, APPLY = "application/json-patch+json", "application/apply-patch+yaml"
@@ -107,6 +112,8 @@ WRITES = [
     Ask("GET", f"{PODS}/p/status"),
     Ask("DELETE", f"{PODS}/p/status"),
     Ask("DELETE", "/api/v1/namespaces/default"),
+    Ask("GET", "/api/v1/namespaces/t/nodes"),
+    Ask("GET", "/api/v1/namespaces/t/nodes/n"),
 ]
 READS = [
     Ask("GET", MAPS),
