@@ -13,16 +13,19 @@ help:
 	@echo "make bench          our benchmarks"
 	@echo "make control-plane  build kube-apiserver, etcd, kube-controller-manager, kubectl (once, cached)"
 	@echo "make docs           regenerate the checked parts of docs/"
+	@echo "make format         let ruff fix and format"
+	@echo "make clean          remove the environment and all caches"
 
 $(STAMP): pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("aioinformer needs Python 3.11 or newer; set PYTHON=python3.x") if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable . --group dev
-	touch $@
+	@echo "installing into $(VENV), once; about a minute"
+	@$(PYTHON) -c 'import sys; sys.exit("aioinformer needs Python 3.11 or newer; set PYTHON=python3.x") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
 
 demo: $(STAMP)
-	$(BIN)/python scripts/demo.py
+	@$(BIN)/python scripts/demo.py
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)

@@ -46,8 +46,8 @@ async def default_client() -> tuple[ApiClient, Callable[[], Awaitable[None]] | N
     except ConfigException as error:
         raise ConfigurationError(
             f"no cluster to talk to: there is no kubeconfig at {paths} (set KUBECONFIG), and this is no pod with a service "
-            f"account ({error}). Or pass api_client="
-        ) from error
+            f"account ({str(error).rstrip('.')}). Or pass a client of yours: SharedInformerFactory(api_client)"
+        ) from None
     return _client(configuration, "the service account"), None
 
 

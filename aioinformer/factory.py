@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -249,7 +250,9 @@ async def _until_done(task: asyncio.Task[None]) -> None:
 def _check_names(options: dict[str, Any]) -> None:
     unknown = sorted(options.keys() - _OPTIONS)
     if unknown:
-        raise InvalidOption(f"there is no option {unknown[0]!r}; there are {', '.join(_OPTIONS)}")
+        close = difflib.get_close_matches(unknown[0], _OPTIONS)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(_OPTIONS)}"
+        raise InvalidOption(f"there is no option {unknown[0]!r}; {hint}")
 
 
 def _parsed(options: dict[str, Any]) -> dict[str, Any]:
@@ -278,6 +281,7 @@ def _combined(failures: list[BaseException]) -> BaseException:
     }
     if len(failures) == 1 or not errors:
         return failures[0]
-    combined = CacheSyncError(" | ".join(map(str, failures)), errors)
+    reasons = " | ".join(str(failure).removeprefix("cannot sync: ") for failure in failures)
+    combined = CacheSyncError(f"cannot sync: {reasons}", errors)
     combined.__cause__ = failures[0]
     return combined

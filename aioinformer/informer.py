@@ -81,7 +81,9 @@ class Informer(Generic[T]):
         self._stopped = False
         self._failure: InformerError | None = None
         self._done = asyncio.Event()
-        self.lister: Lister[T] = Lister(self._store, self._view)
+        builtin = spec.builtin
+        namespaced = builtin is not None and builtin.namespaced
+        self.lister: Lister[T] = Lister(self._store, self._view, namespace=spec.namespace, namespaced=namespaced)
         """The same reads as an object of their own, to hand to code that only reads."""
 
     @property
@@ -138,7 +140,7 @@ class Informer(Generic[T]):
         )
 
     def get(self, name: str, namespace: str | None = None) -> T | None:
-        """The object, or ``None``; ``name`` may be a whole key."""
+        """The object, or ``None``; ``name`` may be a whole key; see ``Lister.get``."""
         return self.lister.get(name, namespace)
 
     def list(
@@ -191,7 +193,8 @@ class Informer(Generic[T]):
     ) -> Subscription[T]:
         """Subscribe: present objects as ``Added(initial=True)``, then ``Synced``, then live changes.
 
-        The subscription begins with this call, not with the first ``anext``.
+        The subscription begins with this call, not with the first ``anext``. It waits on through whatever befalls the
+        watch, refusals included: ``wait_for_cache_sync`` is what tells of a 403.
 
         Args:
             namespace: only this namespace.
@@ -409,7 +412,9 @@ class Informer(Generic[T]):
             raise NotRunning(f"{self._spec} has not been started: enter its factory with 'async with' first")
 
     def _closed_error(self) -> InformerError:
-        return self._failure or InformerClosed(f"{self._spec} has been stopped; ask the factory for it again")
+        return self._failure or InformerClosed(
+            f"{self._spec} has been stopped; while its factory runs, ask that for it again"
+        )
 
     def __repr__(self) -> str:
         return f"<Informer {self._spec} {self._state()} objects={len(self._store)} version={self.resource_version or None}>"

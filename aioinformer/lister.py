@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from aioinformer.errors import InvalidOption
 from aioinformer.selectors import LabelSelector
 
 if TYPE_CHECKING:
@@ -24,12 +25,28 @@ T = TypeVar("T")
 class Lister(Generic[T]):
     """Reads of one informer's cache. Before the first sync it is empty."""
 
-    def __init__(self, store: Store, view: Callable[[Record], T]) -> None:
+    def __init__(
+        self, store: Store, view: Callable[[Record], T], *, namespace: str | None = None, namespaced: bool = False
+    ) -> None:
         self._store = store
         self._view = view
+        self._namespace = namespace
+        self._namespaced = namespaced
 
     def get(self, name: str, namespace: str | None = None) -> T | None:
-        """The object, or ``None``. ``name`` may also be a whole key, ``"namespace/name"``."""
+        """The object, or ``None``. ``name`` may also be a whole key, ``"namespace/name"``.
+
+        In an informer on one namespace that namespace goes without saying.
+
+        Raises:
+            InvalidOption: the resource is known to have namespaces, the informer is on all of them, and none is given.
+        """
+        if namespace is None and "/" not in name:
+            namespace = self._namespace
+            if namespace is None and self._namespaced:
+                raise InvalidOption(
+                    f"which namespace's {name!r}? Give get(name, namespace), or a key such as 'default/{name}'"
+                )
         record = self._store.get(f"{namespace}/{name}" if namespace else name)
         return None if record is None else self._view(record)
 

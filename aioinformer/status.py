@@ -1,7 +1,7 @@
 """How an informer is doing, as a frozen snapshot, and the log lines about it.
 
-Routine reconnects are DEBUG. What somebody has to mend, and a cache that has gone stale, is WARNING, once per attempt
-(so at most a few lines a minute), with the decision taken. Never an object's body, never a credential.
+Routine reconnects are DEBUG. What somebody has to mend, and a cache that has gone stale, is WARNING when it begins and
+once a minute while it lasts, with the decision taken. Never an object's body, never a credential.
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ logger = logging.getLogger(__name__)
 
 STALE_AFTER = 60.0
 """Seconds without proof of life, and without a watch, after which a cache counts as stale."""
+
+
+WARN_EVERY = 60.0
+"""Seconds until the same trouble is a warning again; in between it is DEBUG."""
 
 
 class InformerState(StrEnum):
@@ -126,6 +130,8 @@ class Monitor:
         self._heard_at: float | None = None
         self._retry_at: float | None = None
         self._trouble: InformerState | None = None
+        self._warned_about: tuple[Happening, bool] | None = None
+        self._warned_at = 0.0
 
     @property
     def attempts(self) -> int:
@@ -178,7 +184,11 @@ class Monitor:
 
     def _log(self, step: Step, error: InformerError) -> None:
         stale = (self.age or 0.0) > STALE_AFTER
-        level = logging.WARNING if stale or step.final or step.after is After.FALL_BACK else logging.DEBUG
+        matters = stale or step.final or step.after is After.FALL_BACK
+        news = (step.happening, stale) != self._warned_about or self._clock() - self._warned_at >= WARN_EVERY
+        level = logging.WARNING if matters and news else logging.DEBUG
+        if level == logging.WARNING:
+            self._warned_about, self._warned_at = (step.happening, stale), self._clock()
         for_how_long = f", nothing heard for {self.age:.0f} s" if stale else ""
         logger.log(
             level, "%s: %s%s; next: %s in %.1f s (failure %d)",

@@ -147,7 +147,7 @@ class TestWhere:
         monkeypatch.setenv("KUBECONFIG", named)
         with pytest.raises(ConfigurationError) as caught:
             await default_client()
-        for part in (named or "~/.kube/config", "set KUBECONFIG", "Service host/port is not set", "api_client="):
+        for part in (named or "~/.kube/config", "set KUBECONFIG", "Service host/port is not set", "api_client)"):
             assert part in str(caught.value)
 
 

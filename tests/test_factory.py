@@ -116,7 +116,7 @@ def test_contradicting_options_are_a_conflict(options: dict[str, Any], named: st
         ("pods", {"initial_list": "lazy"}, "initial_list is one of stream, consistent, cached"),
         ("pods", {"page_size": -1}, "page_size"),
         ("pods", {"model": int}, "int is no model"),
-        ("pods", {"resinc": 30}, "there is no option 'resinc'; there are"),
+        ("pods", {"resinc": 30}, "there is no option 'resinc'; did you mean resync"),
         ("my pods", {}, "is not a resource name: write it as kubectl does"),
         (7, {}, "a resource is a name such as 'pods'"),
         (dict, {}, "dict names no resource"),

@@ -345,7 +345,7 @@ async def test_stopping_takes_no_time_whatever_it_was_doing(moment: str) -> None
         assert [type(event) async for event in events] == ([Added, Synced] if moment == "watching" else [])
         assert asyncio.get_running_loop().time() - start < 0.1
         assert informer.status.state is InformerState.STOPPED
-        with pytest.raises(InformerClosed, match="ask the factory"):
+        with pytest.raises(InformerClosed, match="has been stopped"):
             informer.events()
     assert asyncio.all_tasks() == before
 
@@ -376,6 +376,28 @@ async def test_reads_are_views_of_their_own() -> None:
         assert again is not None
         assert again.spec == {"x": [1]}
         assert repr(informer) == "<Informer pods.v1 live objects=1 version=1>"
+
+
+async def test_a_stopped_informer_reads_as_it_last_was() -> None:
+    """Reads go on; the status says that nothing follows the server any more."""
+    async with Running(Script().snapshot(1, pod("a", 1))) as informer:
+        await informer.wait_for_cache_sync()
+        await informer.aclose()
+        assert names(informer) == ["a"]
+        assert informer.status.state == "stopped"
+        assert not informer.status.ready
+
+
+async def test_a_name_without_its_namespace_is_not_taken_for_an_absent_object() -> None:
+    """A built-in resource is known to have namespaces; an informer on one of them needs none."""
+    async with Running(Script().snapshot(1, pod("a", 1))) as informer:
+        await informer.wait_for_cache_sync()
+        with pytest.raises(InvalidOption, match="which namespace's 'a'"):
+            informer.get("a")
+        assert informer.get("d/a") == informer.get("a", "d")
+    async with Running(Script().snapshot(1, pod("a", 1)), namespace="d") as informer:
+        await informer.wait_for_cache_sync()
+        assert informer.get("a") is not None
 
 
 async def test_indexes_at_run_time() -> None:

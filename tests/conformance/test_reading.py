@@ -61,7 +61,7 @@ async def test_lister_and_indexes_follow_the_server(cluster: Cluster, factory: S
     found = lister.get("a")
     assert found is not None
     assert found["data"] == {"owner": "x,y"}
-    assert informer.get("a") is None
+    assert informer.get("a") == found
     assert [o.name for o in lister.list("app=web")] == ["a", "b"]
     assert sorted(informer.index_values("owner")) == ["x", "y"]
     assert [o.name for o in informer.by_index("owner", "y")] == ["a", "b"]

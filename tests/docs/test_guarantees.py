@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,3 +48,12 @@ def test_the_architecture_names_every_module() -> None:
     page = (ROOT / "ARCHITECTURE.md").read_text()
     modules = [path.name for path in (ROOT / "aioinformer").glob("*.py") if not path.name.startswith("__")]
     assert [module for module in modules if f"`{module}`" not in page] == []
+
+
+async def test_the_readmes_test_passes() -> None:
+    """The block a reader copies into a test of their own runs as it stands."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (block,) = [block for block in blocks if "async def test_mine" in block]
+    names: dict[str, Any] = {}
+    exec(block, names)  # noqa: S102  # our own page
+    await names["test_mine"]()
