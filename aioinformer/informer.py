@@ -1,6 +1,6 @@
 """One shared informer: a reflector that fills a queue, a cache that empties it, subscriptions that hear of it.
 
-The way in: ``start`` sets the two coroutines going; ``_apply`` is the only writer of the cache.
+The way in: ``start`` sets the two coroutines going, ``Reflector.run`` and ``Applier.run``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
 
-from aioinformer.batches import Batch, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage
+from aioinformer.applier import Applier
 from aioinformer.bell import Bell
 from aioinformer.errors import (
     CacheSyncError,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from aioinformer.batches import Change
+    from aioinformer.batches import Batch
     from aioinformer.options import Indexer, InformerSpec
     from aioinformer.reflector import Source
     from aioinformer.resource import GroupVersionResource, ResourceName
@@ -55,8 +55,6 @@ T = TypeVar("T")
 
 QUEUE_SIZE = 16
 """Batches between network and cache."""
-SLICE = 500
-"""Changes let go before the loop gets a turn."""
 
 
 class Informer(Generic[T]):
@@ -73,11 +71,10 @@ class Informer(Generic[T]):
         self._store = Store(spec.index_functions(), spec.admission())
         self._fanout = Fanout()
         self._bell = Bell()
+        self._applier = Applier(self._store, self._fanout, self._bell.ring)
         self._machine = ListWatch(random.Random(), initial_list=spec.initial_list, page_size=spec.page_size)  # noqa: S311  # jitter
         self._monitor: Monitor | None = None
         self._scope: anyio.CancelScope | None = None
-        self._synced = False
-        self._snapshots = 0
         self._stopped = False
         self._failure: InformerError | None = None
         self._done = asyncio.Event()
@@ -104,7 +101,7 @@ class Informer(Generic[T]):
     @property
     def synced(self) -> bool:
         """Whether the initial state is in the cache. Stays true; see ``status.state`` for whether it is still followed."""
-        return self._synced
+        return self._applier.synced
 
     @property
     def resource_version(self) -> str:
@@ -126,7 +123,7 @@ class Informer(Generic[T]):
         return InformerStatus(
             name=str(self._spec),
             state=self._state(),
-            synced=self._synced,
+            synced=self._applier.synced,
             resource_version=self._store.resource_version,
             objects=len(self._store),
             quarantined=len(self._store.quarantine),
@@ -135,7 +132,7 @@ class Informer(Generic[T]):
             attempts=monitor.attempts if monitor else 0,
             next_retry=monitor.next_retry if monitor else None,
             age=monitor.age if monitor else None,
-            restarts=max(0, self._snapshots - 1),
+            restarts=max(0, self._applier.snapshots - 1),
             pending=self._fanout.pending,
         )
 
@@ -242,7 +239,7 @@ class Informer(Generic[T]):
         self._check_running()
 
         def settled() -> bool:
-            return self._synced or self._stopped or (not keep_waiting and self._blocked_by() is not None)
+            return self._applier.synced or self._stopped or (not keep_waiting and self._blocked_by() is not None)
 
         try:
             async with asyncio.timeout(timeout):
@@ -251,7 +248,7 @@ class Informer(Generic[T]):
             raise CacheSyncTimeout(
                 f"not synced after {timeout:g} s: {self.explain_sync()}", {str(self._spec): self.status.last_error}
             ) from None
-        if self._synced and not self._stopped:
+        if self._applier.synced and not self._stopped:
             return
         blocked_by = self._blocked_by()
         if blocked_by is None:
@@ -353,7 +350,7 @@ class Informer(Generic[T]):
             with scope:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(reflector.run)
-                    tasks.start_soon(self._apply, queue)
+                    tasks.start_soon(self._applier.run, queue)
         except Exception as error:
             logger.exception("%s: stopped by a defect", self._spec)
             cause: Exception = getattr(error, "exceptions", (error,))[0]  # a task group wraps it
@@ -363,46 +360,10 @@ class Informer(Generic[T]):
             self.finish()
             self._done.set()
 
-    async def _apply(self, queue: asyncio.Queue[Batch]) -> None:
-        """Empty the queue into the cache, and tell of what changed: first the cache, then the subscribers."""
-        while True:
-            match await queue.get():
-                case Deltas() as deltas:
-                    await self._fanout.deliver(self._store.apply(deltas))
-                case SnapshotBegin():
-                    self._store.begin_snapshot()
-                case SnapshotPage() as page:
-                    self._store.stage(page)
-                case SnapshotCommit(version):
-                    await self._commit(version)
-            self._bell.ring()
-            if not queue.empty():  # a queue that holds something does not give others a turn
-                await asyncio.sleep(0)
-
-    async def _commit(self, version: str) -> None:
-        """Make the staged snapshot the cache in one step; comparing before it and clearing away after it take turns."""
-        changes: list[Change] = []
-        if self._synced:
-            for part in self._store.difference():
-                changes += part
-                await asyncio.sleep(0)
-        rest = self._store.commit_snapshot(version)
-        self._snapshots += 1
-        if self._synced:
-            await self._fanout.deliver(changes)
-        else:
-            self._synced = True
-            self._fanout.synced(version)
-        for _ in rest:
-            await asyncio.sleep(0)
-        while changes:  # with them go the last references to what was replaced
-            del changes[-SLICE:]
-            await asyncio.sleep(0)
-
     def _state(self) -> InformerState:
         if self._stopped:
             return InformerState.STOPPED
-        return InformerState.IDLE if self._monitor is None else self._monitor.state(synced=self._synced)
+        return InformerState.IDLE if self._monitor is None else self._monitor.state(synced=self._applier.synced)
 
     def _blocked_by(self) -> InformerError | None:
         return self._monitor.blocked_by if self._monitor else None

@@ -1,0 +1,71 @@
+"""The only writer of a cache: empties the queue into it, and then tells of what changed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aioinformer.batches import Batch, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aioinformer.batches import Change
+    from aioinformer.fanout import Fanout
+    from aioinformer.store import Store
+
+__all__ = ["Applier"]
+
+SLICE = 500
+"""Changes let go before the loop gets a turn."""
+
+
+class Applier:
+    """Applies batches in order: first the cache, then the subscribers, then whoever waits (``changed`` rings for them)."""
+
+    def __init__(self, store: Store, fanout: Fanout, changed: Callable[[], None]) -> None:
+        self._store = store
+        self._fanout = fanout
+        self._changed = changed
+        self.snapshots = 0
+        """Snapshots that became the cache."""
+
+    @property
+    def synced(self) -> bool:
+        """Whether the initial state is in the cache."""
+        return self.snapshots > 0
+
+    async def run(self, queue: asyncio.Queue[Batch]) -> None:
+        """Empty the queue, for ever. Cancelling it leaves the cache as it is between two batches."""
+        while True:
+            match await queue.get():
+                case Deltas() as deltas:
+                    await self._fanout.deliver(self._store.apply(deltas))
+                case SnapshotBegin():
+                    self._store.begin_snapshot()
+                case SnapshotPage() as page:
+                    self._store.stage(page)
+                case SnapshotCommit(version):
+                    await self._commit(version)
+            self._changed()
+            if not queue.empty():  # a queue that holds something does not give others a turn
+                await asyncio.sleep(0)
+
+    async def _commit(self, version: str) -> None:
+        """Make the staged snapshot the cache in one step; comparing before it and clearing away after it take turns."""
+        changes: list[Change] = []
+        if self.synced:
+            for part in self._store.difference():
+                changes += part
+                await asyncio.sleep(0)
+        rest = self._store.commit_snapshot(version)
+        self.snapshots += 1
+        if self.snapshots > 1:
+            await self._fanout.deliver(changes)
+        else:
+            self._fanout.synced(version)
+        for _ in rest:
+            await asyncio.sleep(0)
+        while changes:  # with them go the last references to what was replaced
+            del changes[-SLICE:]
+            await asyncio.sleep(0)
