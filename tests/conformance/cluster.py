@@ -62,7 +62,10 @@ class Wire:
         assert self._server is not None
         self._server.close()
         self.refusing = True
-        while self._serving:  # connections accepted in the last turn are served in the next, and are cut there
+        for _ in range(10):  # what was accepted in the last turn is served in one of the next, and is cut there
+            self.cut()
+            await asyncio.sleep(0)
+        while self._serving:
             self.cut()
             await asyncio.sleep(0)
 
