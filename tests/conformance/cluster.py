@@ -62,7 +62,7 @@ class Wire:
         assert self._server is not None
         self._server.close()
         self.refusing = True
-        for _ in range(10):  # what was accepted in the last turn is served in one of the next, and is cut there
+        for _turn in range(10):  # what was accepted in the last turn is served in one of the next, and is cut there
             self.cut()
             await asyncio.sleep(0)
         while self._serving:
