@@ -29,6 +29,7 @@ class Undecodable(NamedTuple):
     resource_version: str
     error: Exception
     deleted: bool = False
+    raw_metadata: bytes = b"{}"
 
 
 class Deltas(msgspec.Struct, gc=False):

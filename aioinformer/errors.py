@@ -11,6 +11,7 @@ InformerError
 ├── CacheSyncTimeout            it did not succeed in time (also a TimeoutError)
 ├── WaitTimeout                 what was waited for did not come in time (also a TimeoutError)
 ├── SubscriptionLagged          a subscription with ``overflow="error"`` fell behind its bound
+├── ObjectRejected              a strict informer met an object that cannot be decoded, transformed or indexed
 ├── NetworkError                no connection, or it broke
 │   └── IdleTimeout             it stayed silent too long (also a TimeoutError)
 ├── MalformedResponse           bytes that are not what the protocol says
@@ -50,6 +51,7 @@ __all__ = [
     "NetworkError",
     "NotFound",
     "NotRunning",
+    "ObjectRejected",
     "ResourceExpired",
     "ResourceVersionTooLarge",
     "ServerError",
@@ -119,6 +121,21 @@ class WaitTimeout(InformerError, TimeoutError):
 
 class SubscriptionLagged(InformerError):
     """A subscription opened with ``overflow="error"`` had more than ``max_pending`` events waiting; it is closed."""
+
+
+class ObjectRejected(InformerError):
+    """A ``strict`` informer met an object that it could not decode, transform or index, and stopped.
+
+    ``key`` and ``resource_version`` say which, as far as known; ``__cause__`` is what was raised.
+    """
+
+    def __init__(self, key: str, resource_version: str, cause: Exception) -> None:
+        super().__init__(
+            f"{key or 'an object without a name'} at version {resource_version or 'unknown'} cannot be taken in "
+            f"({type(cause).__name__}), and the informer is strict: mend it, or leave strict out to have it set aside"
+        )
+        self.key = key
+        self.resource_version = resource_version
 
 
 class NetworkError(InformerError):

@@ -221,6 +221,14 @@ class _Envelope(msgspec.Struct):
     metadata: msgspec.Raw
 
 
+def raw_metadata(raw: bytes) -> bytes:
+    """The bytes of an object's ``metadata``, whatever it is; ``{}`` when there is none or it cannot be found."""
+    try:
+        return bytes(msgspec.json.decode(raw, type=_Envelope).metadata)
+    except (msgspec.DecodeError, RecursionError):
+        return b"{}"
+
+
 def _decode_meta(raw: msgspec.Raw) -> ObjectMeta:
     try:
         return _META.decode(raw)

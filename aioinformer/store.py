@@ -8,10 +8,14 @@ keeps its record, so a relist costs neither its bytes nor its index values again
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from aioinformer.batches import Change, Delta
-from aioinformer.errors import InvalidOption
+from aioinformer.errors import InvalidOption, ObjectRejected
+from aioinformer.objects import JSON, KubeObject, raw_metadata
+from aioinformer.table import SLICE, Index, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,15 +26,11 @@ if TYPE_CHECKING:
     Admission = Callable[[Record], Record | None]
     IndexFunction = Callable[[Record], Iterable[str]]
 
-__all__ = ["Quarantined", "Store"]
+__all__ = ["SLICE", "Quarantined", "Store"]
 
 
-SLICE = 500
-"""Objects that are compared, or let go, before the loop gets a turn: a millisecond's worth."""
-
-
-class Quarantined(NamedTuple):
-    """An object that could not be taken in: its key and version as far as known, and the error.
+class Quarantined(msgspec.Struct, frozen=True):
+    """An object that could not be taken in: its key and version as far as known, the error, and its raw metadata.
 
     If an earlier version of it was in the cache, that one stays. The next version gets a new try.
     """
@@ -38,76 +38,16 @@ class Quarantined(NamedTuple):
     key: str
     resource_version: str
     error: Exception
+    raw_metadata: bytes = b"{}"
 
+    @property
+    def metadata(self) -> dict[str, JSON]:
+        """``metadata`` as the server sent it, unchecked; empty when not even that can be read."""
+        decoded: JSON = msgspec.json.decode(self.raw_metadata)
+        return decoded if isinstance(decoded, dict) else {}
 
-class _Index:
-    """Values to keys, and each key's values, so that leaving needs no second call of the user's function."""
-
-    __slots__ = ("by_key", "by_value")
-
-    def __init__(self) -> None:
-        self.by_value: dict[str, dict[str, None]] = {}
-        self.by_key: dict[str, tuple[str, ...]] = {}
-
-    def put(self, key: str, values: tuple[str, ...]) -> None:
-        if self.by_key.get(key) == values:
-            return
-        self.discard(key)
-        if values:
-            self.by_key[key] = values
-        for value in values:
-            self.by_value.setdefault(value, {})[key] = None
-
-    def discard(self, key: str) -> None:
-        for value in self.by_key.pop(key, ()):
-            keys = self.by_value[value]
-            del keys[key]
-            if not keys:
-                del self.by_value[value]
-
-
-class _Table:
-    """Records by key, with their namespaces and indexes: the live cache, or a snapshot being staged."""
-
-    __slots__ = ("indexes", "namespaces", "records")
-
-    def __init__(self, indexes: Iterable[str]) -> None:
-        self.records: dict[str, Record] = {}
-        self.namespaces: dict[str, dict[str, None]] = {}
-        self.indexes: dict[str, _Index] = {name: _Index() for name in indexes}
-
-    def put(self, key: str, record: Record, values: Mapping[str, tuple[str, ...]]) -> None:
-        if key not in self.records:
-            self.namespaces.setdefault(record.namespace, {})[key] = None
-        self.records[key] = record
-        for name, index_values in values.items():
-            self.indexes[name].put(key, index_values)
-
-    def pop(self, key: str) -> Record | None:
-        record = self.records.pop(key, None)
-        if record is None:
-            return None
-        keys = self.namespaces[record.namespace]
-        del keys[key]
-        if not keys:
-            del self.namespaces[record.namespace]
-        for index in self.indexes.values():
-            index.discard(key)
-        return record
-
-    def dismantle(self) -> Iterator[None]:
-        """Let go of everything, some hundred objects at a time: a large dict freed at once is a pause."""
-        parts: list[dict[str, Any]] = [self.records, self.namespaces]
-        for index in self.indexes.values():
-            parts += [index.by_key, index.by_value]
-        for part in parts:
-            while part:
-                for _ in range(min(SLICE, len(part))):
-                    part.popitem()
-                yield
-
-    def values_of(self, key: str) -> dict[str, tuple[str, ...]]:
-        return {name: index.by_key.get(key, ()) for name, index in self.indexes.items()}
+    def __repr__(self) -> str:
+        return f"<Quarantined {self.key} resourceVersion={self.resource_version} {type(self.error).__name__}>"
 
 
 class Store:
@@ -115,16 +55,27 @@ class Store:
 
     ``admit`` sees each new version of an object once, whatever way it came: it returns the record to keep, ``None`` to
     leave the object out, or raises to have it quarantined. ``indexers`` map an index's name to a function that gives
-    the values of one object; one that raises quarantines that object only.
+    the values of one object; one that raises quarantines that object only. In a ``strict`` store either raises
+    ``ObjectRejected`` instead, and so does an object that cannot be decoded.
     """
 
-    def __init__(self, indexers: Mapping[str, IndexFunction] | None = None, admit: Admission | None = None) -> None:
+    def __init__(
+        self,
+        indexers: Mapping[str, IndexFunction] | None = None,
+        admit: Admission | None = None,
+        *,
+        strict: bool = False,
+    ) -> None:
         self._admit = admit
+        self._strict = strict
         self._indexers = dict(indexers or {})
-        self._live = _Table(self._indexers)
-        self._staged: _Table | None = None
+        self._live = Table(self._indexers)
+        self._staged: Table | None = None
         self._restaged: dict[str, None] = {}
         self._set_aside_since: set[str] = set()
+        self._distrusted: frozenset[str] = frozenset()
+        self.touched: set[str] | None = None
+        """The keys that watch events were about since an auditor put a set here."""
         self.quarantine: dict[str, Quarantined] = {}
         self.resource_version = ""
 
@@ -135,15 +86,16 @@ class Store:
             if isinstance(item, Delta):
                 changes += self._apply(item)
             elif item.deleted:
+                self._touch(item.key)
                 changes += self._remove(item.key)
             else:
-                self._set_aside(Quarantined(item.key, item.resource_version, item.error))
+                self._set_aside(item.key, item.resource_version, item.error, item.raw_metadata)
         self.resource_version = batch.resource_version or self.resource_version
         return changes
 
     def begin_snapshot(self) -> None:
         """Start staging; a snapshot already under way is dropped."""
-        self._staged = _Table(self._indexers)
+        self._staged = Table(self._indexers)
         self._restaged = {}
         self._set_aside_since = set()
 
@@ -156,7 +108,7 @@ class Store:
             elif item.deleted:
                 self._unstage(item.key, staged)
             else:
-                self._set_aside(Quarantined(item.key, item.resource_version, item.error))
+                self._set_aside(item.key, item.resource_version, item.error, item.raw_metadata)
                 self._keep_staged(item.key)
 
     def difference(self) -> Iterator[list[Change]]:
@@ -168,15 +120,47 @@ class Store:
         for keys in _sliced(live):
             yield [Change(key, live[key], None) for key in keys if key not in staged]
         for keys in _sliced(self._restaged):
-            yield [change for key in keys for change in _replaced(key, live.get(key), staged[key])]
+            yield [
+                change
+                for key in keys
+                if live.get(key) != staged[key]
+                for change in _replaced(key, live.get(key), staged[key])
+            ]
 
     def commit_snapshot(self, resource_version: str) -> Iterator[None]:
         """The snapshot is whole: it is the cache from now on. What is returned lets go of the old one, a bit at a time."""
         staged, old = self._staging(), self._live
         self._live, self._staged, self._restaged = staged, None, {}
+        self._distrusted = frozenset()
         self.quarantine = {key: q for key, q in self.quarantine.items() if key in self._set_aside_since}
         self.resource_version = resource_version
         return old.dismantle()
+
+    def distrust(self, keys: Iterable[str]) -> None:
+        """Take these objects from the next snapshot, even at the version that the cache has."""
+        self._distrusted |= frozenset(keys)
+
+    def version(self, key: str) -> tuple[str, str] | None:
+        """The uid and version of what is held under a key, the uid ``""`` for what was left out; ``None`` if unknown."""
+        record = self._live.records.get(key)
+        if record is not None:
+            return record.uid, record.resource_version
+        left_out = self._live.left_out.get(key)
+        return None if left_out is None else ("", left_out)
+
+    def is_damaged(self, key: str) -> bool:
+        """Whether a record contradicts its own bytes, or an index the record. Costs some ten microseconds."""
+        record = self._live.records[key]
+        try:
+            read = KubeObject.from_json(record.raw)
+            values = {name: _values(function, record) for name, function in self._indexers.items()}
+        except Exception:  # noqa: BLE001  # whatever it is, it did not happen when the object was taken in
+            return True
+        if (read.key, read.uid, read.resource_version) != (key, record.uid, record.resource_version):
+            return True
+        return key not in self._live.namespaces.get(record.namespace, ()) or any(
+            not self._live.indexes[name].holds(key, wanted) for name, wanted in values.items()
+        )
 
     def get(self, key: str) -> Record | None:
         """The record under a key."""
@@ -225,7 +209,7 @@ class Store:
             table.indexes[name] = index
         self._indexers[name] = function
 
-    def _index(self, name: str) -> _Index:
+    def _index(self, name: str) -> Index:
         try:
             return self._live.indexes[name]
         except KeyError:
@@ -236,6 +220,7 @@ class Store:
     def _apply(self, delta: Delta) -> list[Change]:
         record = delta.record
         key = record.key
+        self._touch(key)
         old = self._live.records.get(key)
         if delta.deleted:
             return self._remove(key, record)
@@ -246,9 +231,15 @@ class Store:
             return []
         kept, values = prepared
         if kept is None:
-            return self._remove(key, old)
+            removed = self._remove(key, old)
+            self._live.leave_out(key, record.resource_version)
+            return removed
         self._live.put(key, kept, values)
         return _replaced(key, old, kept)
+
+    def _touch(self, key: str) -> None:
+        if self.touched is not None:
+            self.touched.add(key)
 
     def _remove(self, key: str, final: Record | None = None) -> list[Change]:
         self.quarantine.pop(key, None)
@@ -269,29 +260,36 @@ class Store:
         except Exception:  # noqa: BLE001  # the user's function; what the object was is still known
             return old
 
-    def _stage(self, delta: Delta, staged: _Table) -> None:
+    def _stage(self, delta: Delta, staged: Table) -> None:
         record = delta.record
         key = record.key
         if delta.deleted:
             self._unstage(key, staged)
             return
         live = self._live.records.get(key)
-        if live is not None and _same(live, record):
+        if live is not None and _same(live, record) and key not in self._distrusted:
             self._keep_staged(key)
+            return
+        if self._live.left_out.get(key) == record.resource_version and key not in self._distrusted:
+            self._leave_out_staged(key, record.resource_version, staged)
             return
         prepared = self._prepare(key, record)
         if prepared is None:
             self._keep_staged(key)
         elif prepared[0] is None:
-            self._unstage(key, staged)
+            self._leave_out_staged(key, record.resource_version, staged)
         else:
             staged.put(key, prepared[0], prepared[1])
             self._restaged[key] = None
 
-    def _unstage(self, key: str, staged: _Table) -> None:
+    def _unstage(self, key: str, staged: Table) -> None:
         self.quarantine.pop(key, None)
         staged.pop(key)
         self._restaged.pop(key, None)
+
+    def _leave_out_staged(self, key: str, resource_version: str, staged: Table) -> None:
+        self._unstage(key, staged)
+        staged.leave_out(key, resource_version)
 
     def _keep_staged(self, key: str) -> None:
         """What the cache holds under this key goes over into the snapshot as it is."""
@@ -306,17 +304,19 @@ class Store:
             kept = record if self._admit is None else self._admit(record)
             values = {} if kept is None else {name: _values(fn, kept) for name, fn in self._indexers.items()}
         except Exception as error:  # noqa: BLE001  # the user's function, whatever it raises
-            self._set_aside(Quarantined(key, record.resource_version, error))
+            self._set_aside(key, record.resource_version, error, raw_metadata(record.raw))
             return None
         if self.quarantine:
             self.quarantine.pop(key, None)
         return kept, values
 
-    def _set_aside(self, quarantined: Quarantined) -> None:
-        self.quarantine[quarantined.key] = quarantined
-        self._set_aside_since.add(quarantined.key)
+    def _set_aside(self, key: str, resource_version: str, error: Exception, metadata: bytes) -> None:
+        if self._strict:
+            raise ObjectRejected(key, resource_version, error) from error
+        self.quarantine[key] = Quarantined(key, resource_version, error, metadata)
+        self._set_aside_since.add(key)
 
-    def _staging(self) -> _Table:
+    def _staging(self) -> Table:
         if self._staged is None:
             raise RuntimeError("no snapshot is under way: begin_snapshot() starts one")
         return self._staged
@@ -343,8 +343,8 @@ def _values(function: IndexFunction, record: Record) -> tuple[str, ...]:
     return tuple(dict.fromkeys(function(record)))
 
 
-def _built(table: _Table, function: IndexFunction) -> _Index:
-    index = _Index()
+def _built(table: Table, function: IndexFunction) -> Index:
+    index = Index()
     for key, record in table.records.items():
         index.put(key, _values(function, record))
     return index

@@ -15,7 +15,7 @@ import msgspec
 from aioinformer.batches import Delta, Undecodable
 from aioinformer.errors import APIError, MalformedResponse, api_error
 from aioinformer.framing import cut_list
-from aioinformer.objects import Record
+from aioinformer.objects import Record, raw_metadata
 
 __all__ = [
     "Bookmark",
@@ -247,4 +247,4 @@ def _undecodable(raw: bytes, error: Exception, *, deleted: bool) -> Undecodable:
         fields = {}
     name, namespace = _field(fields, "name", str, ""), _field(fields, "namespace", str, "")
     key = f"{namespace}/{name}" if namespace and name else name
-    return Undecodable(key, _field(fields, "resourceVersion", str, ""), error, deleted)
+    return Undecodable(key, _field(fields, "resourceVersion", str, ""), error, deleted, raw_metadata(raw))

@@ -8,7 +8,7 @@ import pytest
 from aioinformer.batches import Change, Delta, Deltas, SnapshotPage, Undecodable
 from aioinformer.errors import InvalidOption
 from aioinformer.objects import Record
-from aioinformer.store import SLICE, Store
+from aioinformer.store import SLICE, Quarantined, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -238,7 +238,8 @@ class TestQuarantine:
         store, other = Store({"value": by_value}, admit), record("b", values="x")
         changes = store.apply(put(record(version="4", fault=fault), other))
         assert changes == [Change("n/b", None, other)]
-        key, version, error = store.quarantine["n/a"]
+        quarantined = store.quarantine["n/a"]
+        key, version, error = quarantined.key, quarantined.resource_version, quarantined.error
         assert (key, version, type(error)) == ("n/a", "4", ValueError)
 
     def test_an_earlier_version_stays_and_the_next_one_is_tried_again(self) -> None:
@@ -281,7 +282,7 @@ class TestQuarantine:
         store, one, error = Store(), record(), ValueError("no")
         store.apply(put(one))
         store.apply(Deltas([Undecodable("n/a", "2", error)], "2"))
-        assert store.quarantine["n/a"] == ("n/a", "2", error)
+        assert store.quarantine["n/a"] == Quarantined("n/a", "2", error)
         store.begin_snapshot()
         store.stage(SnapshotPage([Undecodable("n/a", "2", error)]))
         assert commit(store) == []
