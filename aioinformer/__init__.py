@@ -1,5 +1,6 @@
 """Kubernetes shared informers for one asyncio event loop: list once, watch for ever, read from memory."""
 
+from aioinformer.audit import AuditReport
 from aioinformer.errors import (
     APIError,
     BadRequest,
@@ -20,6 +21,7 @@ from aioinformer.errors import (
     NetworkError,
     NotFound,
     NotRunning,
+    ObjectRejected,
     ResourceExpired,
     ResourceVersionTooLarge,
     ServerError,
@@ -31,6 +33,7 @@ from aioinformer.errors import (
 )
 from aioinformer.events import Added, Deleted, Event, EventType, Resynced, Synced, Updated
 from aioinformer.factory import SharedInformerFactory
+from aioinformer.health import FactoryHealth
 from aioinformer.informer import Informer
 from aioinformer.lister import Lister, NamespaceLister
 from aioinformer.objects import KubeObject, ObjectMeta, OwnerReference
@@ -47,6 +50,7 @@ __all__ = [
     "APIError",
     "APIResource",
     "Added",
+    "AuditReport",
     "BadRequest",
     "CacheSyncError",
     "CacheSyncTimeout",
@@ -55,6 +59,7 @@ __all__ = [
     "Deleted",
     "Event",
     "EventType",
+    "FactoryHealth",
     "Forbidden",
     "GroupVersionResource",
     "IdleTimeout",
@@ -78,6 +83,7 @@ __all__ = [
     "NotFound",
     "NotRunning",
     "ObjectMeta",
+    "ObjectRejected",
     "OwnerReference",
     "Quarantined",
     "ResourceExpired",

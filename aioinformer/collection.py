@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aioinformer.errors import NotFound
@@ -49,6 +50,10 @@ class Collection:
                 self._discovery.forget(self._found)
                 self._found = None
             raise
+
+    def metadata_only(self) -> Collection:
+        """The same collection, asked for its objects' metadata alone."""
+        return Collection(replace(self._spec, metadata_only=True), self._transport, self._discovery)
 
     async def _path(self) -> str:
         name, namespace = self._spec.resource, self._spec.namespace

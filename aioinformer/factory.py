@@ -22,9 +22,10 @@ from aioinformer.errors import (
     NotRunning,
 )
 from aioinformer.groups import Groups
+from aioinformer.health import FactoryHealth, assess
 from aioinformer.informer import Informer
 from aioinformer.naming import named_resource
-from aioinformer.options import InformerDefaults, InformerOptions, InformerSpec
+from aioinformer.options import InformerDefaults, InformerOptions, InformerSpec, check_seconds
 from aioinformer.selectors import LabelSelector
 from aioinformer.transport import Transport
 
@@ -162,9 +163,32 @@ class SharedInformerFactory(Groups):
                 {informer.status.name: informer.status.last_error for informer in lagging},
             )
 
+    def healthy(self, *, max_staleness: float | None = None) -> FactoryHealth:
+        """Whether all informers are fit to serve from, as of now: synced, and followed or about to be. Costs microseconds.
+
+        A reconnect leaves it true. It turns false where access is denied or the resource is gone; when an informer has
+        had no watch for a minute; and when a watch's connection has gone dead without a word, at the end of the silence
+        that is allowed: three times the rhythm of its bookmarks, which come about once a minute.
+
+        Args:
+            max_staleness: seconds since the server was last heard from, bookmarks included, after which an informer is not
+                fit either, however it stands. Less than 90 makes quiet resources look stale.
+
+        Raises:
+            InvalidOption: ``max_staleness`` is not a positive number.
+        """
+        if max_staleness is not None:
+            check_seconds("max_staleness", max_staleness)
+        if self._tasks is None or self._ended:
+            return FactoryHealth({"factory": f"the factory is {self._state}"}, {})
+        return assess((informer.status for informer in self.informers), max_staleness)
+
+    @property
+    def _state(self) -> str:
+        return "ended" if self._ended else "idle" if self._tasks is None else "running"
+
     def __repr__(self) -> str:
-        state = "ended" if self._ended else "idle" if self._tasks is None else "running"
-        return f"<SharedInformerFactory {state} informers={len(self.informers)}>"
+        return f"<SharedInformerFactory {self._state} informers={len(self.informers)}>"
 
     async def __aenter__(self) -> Self:
         if self._ended or self._supervisor is not None:

@@ -31,6 +31,11 @@ class Fanout:
         return len(self._open())
 
     @property
+    def subscriptions(self) -> tuple[Subscription[Any], ...]:
+        """Those that are open."""
+        return tuple(self._open())
+
+    @property
     def pending(self) -> tuple[int, ...]:
         """Events waiting, per subscription."""
         return tuple(subscription.pending for subscription in self._open())

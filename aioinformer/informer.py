@@ -1,38 +1,22 @@
-"""One shared informer: a reflector that fills a queue, a cache that empties it, subscriptions that hear of it.
+"""One shared informer: reads from the cache, subscriptions to its changes, waits for what it will hold.
 
-The way in: ``start`` sets the two coroutines going, ``Reflector.run`` and ``Applier.run``.
+What keeps the cache like the server is its ``Mirror``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import anyio
-
-from aioinformer.applier import Applier
-from aioinformer.bell import Bell
-from aioinformer.errors import (
-    CacheSyncError,
-    CacheSyncTimeout,
-    InformerClosed,
-    InformerError,
-    InvalidOption,
-    NotRunning,
-    WaitTimeout,
-)
+from aioinformer.errors import CacheSyncError, CacheSyncTimeout, InvalidOption, WaitTimeout
 from aioinformer.events import Added, Resynced, Updated
-from aioinformer.fanout import Fanout
 from aioinformer.lister import Lister
-from aioinformer.listwatch import ListWatch
-from aioinformer.options import check_resync, index_function
-from aioinformer.reflector import Reflector
+from aioinformer.mirror import Mirror
+from aioinformer.options import check_seconds, index_function
 from aioinformer.resource import at_least
 from aioinformer.selectors import LabelSelector
-from aioinformer.status import InformerState, InformerStatus, Monitor, advice
-from aioinformer.store import Store
+from aioinformer.states import StateChanges
+from aioinformer.status import advice
 from aioinformer.subscription import DEFAULT_MAX_PENDING, Overflow, Scope, Subscription, Terms
 
 if TYPE_CHECKING:
@@ -41,20 +25,17 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from aioinformer.batches import Batch
+    from aioinformer.audit import AuditReport
+    from aioinformer.errors import InformerError
+    from aioinformer.mirror import AuditableSource
     from aioinformer.options import Indexer, InformerSpec
-    from aioinformer.reflector import Source
     from aioinformer.resource import GroupVersionResource, ResourceName
+    from aioinformer.status import InformerStatus
     from aioinformer.store import Quarantined
 
 __all__ = ["Informer"]
 
-logger = logging.getLogger(__name__)
-
 T = TypeVar("T")
-
-QUEUE_SIZE = 16
-"""Batches between network and cache."""
 
 
 class Informer(Generic[T]):
@@ -68,16 +49,9 @@ class Informer(Generic[T]):
     def __init__(self, spec: InformerSpec) -> None:
         self._spec = spec
         self._view: Callable[[Any], T] = spec.view()
-        self._store = Store(spec.index_functions(), spec.admission())
-        self._fanout = Fanout()
-        self._bell = Bell()
-        self._applier = Applier(self._store, self._fanout, self._bell.ring)
-        self._machine = ListWatch(random.Random(), initial_list=spec.initial_list, page_size=spec.page_size)  # noqa: S311  # jitter
-        self._monitor: Monitor | None = None
-        self._scope: anyio.CancelScope | None = None
-        self._stopped = False
-        self._failure: InformerError | None = None
-        self._done = asyncio.Event()
+        self._mirror = Mirror(spec)
+        self._store = self._mirror.store
+        self._bell = self._mirror.bell
         builtin = spec.builtin
         namespaced = builtin is not None and builtin.namespaced
         self.lister: Lister[T] = Lister(self._store, self._view, namespace=spec.namespace, namespaced=namespaced)
@@ -89,19 +63,39 @@ class Informer(Generic[T]):
         return self._spec.resource
 
     @property
+    def namespace(self) -> str | None:
+        """The one namespace it covers; ``None`` for all, or for a resource without."""
+        return self._spec.namespace
+
+    @property
+    def label_selector(self) -> LabelSelector:
+        """What the server selects its objects by; empty for all."""
+        return self._spec.label_selector
+
+    @property
+    def field_selector(self) -> str | None:
+        """What the server selects its objects' fields by; ``None`` for all."""
+        return self._spec.field_selector
+
+    @property
+    def subscriptions(self) -> tuple[Subscription[T], ...]:
+        """The open ones, in the order of ``status.pending``."""
+        return self._mirror.fanout.subscriptions
+
+    @property
     def is_stopped(self) -> bool:
         """Whether it has been closed, its factory has ended, or a defect has stopped it."""
-        return self._stopped
+        return self._mirror.stopped
 
     @property
     def failure(self) -> InformerError | None:
         """The defect that stopped it, if one did; every waiter and subscription raises it."""
-        return self._failure
+        return self._mirror.failure
 
     @property
     def synced(self) -> bool:
         """Whether the initial state is in the cache. Stays true; see ``status.state`` for whether it is still followed."""
-        return self._applier.synced
+        return self._mirror.synced
 
     @property
     def resource_version(self) -> str:
@@ -119,22 +113,30 @@ class Informer(Generic[T]):
     @property
     def status(self) -> InformerStatus:
         """How it is doing, as of now."""
-        monitor = self._monitor
-        return InformerStatus(
-            name=str(self._spec),
-            state=self._state(),
-            synced=self._applier.synced,
-            resource_version=self._store.resource_version,
-            objects=len(self._store),
-            quarantined=len(self._store.quarantine),
-            last_error=self._failure or (monitor.last_error if monitor else None),
-            last_error_at=monitor.last_error_at if monitor else None,
-            attempts=monitor.attempts if monitor else 0,
-            next_retry=monitor.next_retry if monitor else None,
-            age=monitor.age if monitor else None,
-            restarts=max(0, self._applier.snapshots - 1),
-            pending=self._fanout.pending,
-        )
+        return self._mirror.status
+
+    def states(self) -> StateChanges:
+        """An async iterator of states: the present one, then each new one, until the informer is stopped.
+
+        A reader that is slower than the changes gets the latest. A reconnect passes through ``RESUMING``.
+        """
+        return StateChanges(self._mirror)
+
+    async def audit(self, *, repair: bool = True) -> AuditReport:
+        """Compare the cache with the server, and by default repair it.
+
+        Lists the metadata of all objects at one version and compares uid and version key by key, and each cached object
+        with its own bytes and index values. What differs only because its event is still on the way, or changes while
+        it looks, is no finding. A repair is a relist, whose differences reach subscribers as usual; it is logged as a
+        warning. A healthy cache is not touched. With something to settle it may take as long as the server's
+        bookmarks are apart, about a minute. Cancelling it loses nothing. The ``audit=`` option does it periodically.
+
+        Raises:
+            APIError, NetworkError, MalformedResponse: the server could not be asked; nothing was changed.
+            InformerClosed: the informer was stopped.
+            NotRunning: the factory is not running.
+        """
+        return await self._mirror.audit(repair=repair)
 
     def get(self, name: str, namespace: str | None = None) -> T | None:
         """The object, or ``None``; ``name`` may be a whole key; see ``Lister.get``."""
@@ -206,9 +208,9 @@ class Informer(Generic[T]):
             InvalidOption: an argument that cannot work.
             InformerClosed: the informer has been stopped.
         """
-        if self._stopped:
-            raise self._closed_error()
-        check_resync(resync)
+        self._mirror.check_alive()
+        if resync is not None:
+            check_seconds("resync", resync)
         subscription = Subscription(
             self._store,
             self._view,
@@ -220,7 +222,7 @@ class Informer(Generic[T]):
                 overflow=overflow,
             ),
         )
-        self._fanout.attach(subscription, self._store.resource_version)
+        self._mirror.fanout.attach(subscription, self._store.resource_version)
         return subscription
 
     async def wait_for_cache_sync(self, timeout: float | None = None, *, keep_waiting: bool = False) -> None:  # noqa: ASYNC109  # part of the promise: the error says why
@@ -236,10 +238,14 @@ class Informer(Generic[T]):
             InformerClosed: the informer was stopped.
             NotRunning: the factory is not running.
         """
-        self._check_running()
+        self._mirror.check_running()
 
         def settled() -> bool:
-            return self._applier.synced or self._stopped or (not keep_waiting and self._blocked_by() is not None)
+            return (
+                self._mirror.synced
+                or self._mirror.stopped
+                or (not keep_waiting and self._mirror.blocked_by is not None)
+            )
 
         try:
             async with asyncio.timeout(timeout):
@@ -248,11 +254,11 @@ class Informer(Generic[T]):
             raise CacheSyncTimeout(
                 f"not synced after {timeout:g} s: {self.explain_sync()}", {str(self._spec): self.status.last_error}
             ) from None
-        if self._applier.synced and not self._stopped:
+        if self._mirror.synced and not self._mirror.stopped:
             return
-        blocked_by = self._blocked_by()
+        blocked_by = self._mirror.blocked_by
         if blocked_by is None:
-            raise self._closed_error()
+            raise self._mirror.closed_error()
         raise CacheSyncError(
             f"cannot sync: {self.explain_sync()}; {advice(blocked_by)}", {str(self._spec): blocked_by}
         ) from blocked_by
@@ -267,7 +273,7 @@ class Informer(Generic[T]):
             WaitTimeout: none did within ``timeout`` seconds.
             InformerClosed: the informer was stopped.
         """
-        self._check_running()
+        self._mirror.check_running()
         try:
             async with asyncio.timeout(timeout), self.events() as events:
                 async for event in events:
@@ -278,7 +284,7 @@ class Informer(Generic[T]):
         except TimeoutError:
             wanted = f"object {what!r}" if isinstance(what, str) else "object that meets the predicate"
             raise WaitTimeout(f"no {wanted} among {self._spec} within {timeout:g} s: {self.explain_sync()}") from None
-        raise self._closed_error()
+        raise self._mirror.closed_error()
 
     async def wait_for_version(self, resource_version: str, timeout: float | None = None) -> None:  # noqa: ASYNC109  # as above
         """Return once the cache has reached a version, such as that of your own write's response.
@@ -295,87 +301,36 @@ class Informer(Generic[T]):
         except ValueError as error:
             raise InvalidOption(str(error)) from None
         if not reached(self.resource_version):
-            self._check_running()
+            self._mirror.check_running()
         try:
             async with asyncio.timeout(timeout):
-                await self._bell.until(lambda: self._stopped or reached(self.resource_version))
+                await self._bell.until(lambda: self._mirror.stopped or reached(self.resource_version))
         except TimeoutError:
             raise WaitTimeout(
                 f"{self._spec} stands at version {self.resource_version or 'none'} and did not reach {resource_version} "
                 f"within {timeout:g} s: {self.explain_sync()}"
             ) from None
         if not reached(self.resource_version):
-            raise self._closed_error()
+            raise self._mirror.closed_error()
 
     async def aclose(self) -> None:
         """Stop this informer alone: its watch, its subscriptions, its waiters. The cache can still be read, as it last was.
 
         The factory makes a fresh one when it is asked for the same again.
         """
-        self._stopped = True
-        if self._scope is not None:
-            self._scope.cancel()
-            await self._done.wait()
-        self.finish()
+        await self._mirror.aclose()
 
     def finish(self) -> None:
         """Tell everybody that this informer has stopped. For the factory to call; ``aclose`` is what stops it."""
-        self._stopped = True
-        self._fanout.finish(self._failure)
-        self._bell.ring()
+        self._mirror.finish()
 
     def explain_sync(self) -> str:
         """One line: how it is doing and why."""
-        status = self.status
-        parts = [f"{status.name} is {status.state}, {status.objects} objects"]
-        if status.last_error is not None:
-            count = "1 failure" if status.attempts == 1 else f"{status.attempts} failures in a row"
-            parts.append(f"{count}, the last: {status.last_error}")
-        if status.next_retry is not None:
-            parts.append(f"next try in {status.next_retry:.1f} s")
-        return "; ".join(parts)
+        return self.status.explain()
 
-    def start(self, tasks: TaskGroup, source: Source) -> None:
+    def start(self, tasks: TaskGroup, source: AuditableSource) -> None:
         """Follow the source from now on, in this task group. For the factory to call, once."""
-        clock = asyncio.get_running_loop().time
-        queue: asyncio.Queue[Batch] = asyncio.Queue(QUEUE_SIZE)
-        self._scope = anyio.CancelScope()
-        self._monitor = Monitor(str(self._spec), self._machine, clock, self._bell.ring)
-        reflector = Reflector(source, self._machine, queue, self._monitor, clock=clock)
-        self._fanout.run()
-        tasks.start_soon(self._run, self._scope, reflector, queue, name=str(self._spec))
-
-    async def _run(self, scope: anyio.CancelScope, reflector: Reflector, queue: asyncio.Queue[Batch]) -> None:
-        try:
-            with scope:
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(reflector.run)
-                    tasks.start_soon(self._applier.run, queue)
-        except Exception as error:
-            logger.exception("%s: stopped by a defect", self._spec)
-            cause: Exception = getattr(error, "exceptions", (error,))[0]  # a task group wraps it
-            self._failure = InformerError(f"{self._spec} was stopped by a defect: {cause!r}")
-            self._failure.__cause__ = cause
-        finally:
-            self.finish()
-            self._done.set()
-
-    def _state(self) -> InformerState:
-        if self._stopped:
-            return InformerState.STOPPED
-        return InformerState.IDLE if self._monitor is None else self._monitor.state(synced=self._applier.synced)
-
-    def _blocked_by(self) -> InformerError | None:
-        return self._monitor.blocked_by if self._monitor else None
-
-    def _check_running(self) -> None:
-        if self._monitor is None and not self._stopped:
-            raise NotRunning(f"{self._spec} has not been started: enter its factory with 'async with' first")
-
-    def _closed_error(self) -> InformerError:
-        return self._failure or InformerClosed(
-            f"{self._spec} has been stopped; while its factory runs, ask that for it again"
-        )
+        self._mirror.start(tasks, source)
 
     def __repr__(self) -> str:
-        return f"<Informer {self._spec} {self._state()} objects={len(self._store)} version={self.resource_version or None}>"
+        return f"<Informer {self._spec} {self._mirror.state} objects={len(self._store)} version={self.resource_version or None}>"

@@ -18,7 +18,7 @@ from aioinformer.models import build_model
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["JSON", "KubeObject", "ObjectMeta", "OwnerReference", "Record"]
+__all__ = ["JSON", "KubeObject", "ObjectMeta", "OwnerReference", "Record", "digest", "raw_metadata"]
 
 JSON: TypeAlias = Any
 """A decoded JSON value. The one place where ``Any`` comes from."""
@@ -43,6 +43,11 @@ class Record(msgspec.Struct, gc=False, frozen=True):
 
     def __repr__(self) -> str:
         return f"<Record {self.key} resourceVersion={self.resource_version} {len(self.raw)} bytes>"
+
+
+def digest(record: Record) -> int:
+    """What tells one version of an object from every other, in one number."""
+    return hash((record.uid, record.resource_version))
 
 
 class OwnerReference(msgspec.Struct, frozen=True, rename="camel"):
@@ -73,6 +78,10 @@ class ObjectMeta(msgspec.Struct, frozen=True, rename="camel"):
     owner_references: list[OwnerReference] = []
     finalizers: list[str] = []
     managed_fields: list[dict[str, Any]] = []
+
+    def __repr__(self) -> str:  # an annotation of kubectl's holds the whole object as it was applied, a Secret's data too
+        key = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"<ObjectMeta {key} uid={self.uid} resourceVersion={self.resource_version}>"
 
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])

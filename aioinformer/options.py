@@ -47,6 +47,11 @@ class InformerDefaults(TypedDict, total=False):
     split in one go: about a millisecond per megabyte in which the loop does nothing else."""
     page_size: int
     """Objects per list page, 500 by default; 0 for all in one response, split in one go as with ``"cached"``."""
+    strict: bool
+    """An object that cannot be decoded, transformed or indexed stops the informer with ``ObjectRejected``, instead of being
+    quarantined by itself."""
+    audit: float | None
+    """Seconds between audits (give or take a quarter), each a list of metadata; see ``Informer.audit``. ``None``: none."""
     compress_lists: bool
     """Let the server gzip list pages: a tenth of the bytes for more CPU on both sides. Pays off on slow links only, so it
     is off by default. Watches, and with them streamed lists, are never compressed by kube-apiserver."""
@@ -76,6 +81,8 @@ class InformerSpec:
     resync: float | None = None
     initial_list: InitialList = "stream"
     page_size: int = PAGE_SIZE
+    strict: bool = False
+    audit: float | None = None
     compress_lists: bool = False
     namespace_is_default: bool = False
     """Whether the namespace is the factory's: a cluster-scoped resource then does without."""
@@ -108,7 +115,9 @@ class InformerSpec:
             raise InvalidOption(f"namespace is one namespace's name, or None for all of them, not {self.namespace!r}")
         if self.namespace and (builtin := self.builtin) is not None and not builtin.namespaced:
             raise InvalidOption(f"{builtin.gvr} is cluster-scoped: leave namespace={self.namespace!r} out")
-        check_resync(self.resync)
+        for option, seconds in (("resync", self.resync), ("audit", self.audit)):
+            if seconds is not None:
+                check_seconds(option, seconds)
         if self.initial_list not in get_args(InitialList):
             raise InvalidOption(f"initial_list is one of {', '.join(get_args(InitialList))}, not {self.initial_list!r}")
         if not _is_a(int, self.page_size) or self.page_size < 0:
@@ -173,14 +182,14 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch("[a-z0-9]([-a-z0-9]*[a-z0-9])?", value) is not None
 
 
-def check_resync(resync: float | None) -> None:
+def check_seconds(option: str, value: float) -> None:
     """Refuse a period that is none.
 
     Raises:
         InvalidOption: it is not a positive number of seconds.
     """
-    if resync is not None and not (_is_a((int, float), resync) and resync > 0):
-        raise InvalidOption(f"resync is a positive number of seconds, or None for no resync, not {resync!r}")
+    if not (_is_a((int, float), value) and 0 < value < float("inf")):
+        raise InvalidOption(f"{option} is a positive number of seconds, or None, not {value!r}")
 
 
 def index_function(indexer: Indexer, view: Callable[[Record], Any]) -> IndexFunction:

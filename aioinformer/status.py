@@ -26,6 +26,7 @@ from aioinformer.transitions import After, Happening, State
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aioinformer.audit import AuditReport
     from aioinformer.listwatch import ListWatch, Request, Step
 
 __all__ = ["InformerState", "InformerStatus", "Monitor", "advice"]
@@ -33,7 +34,7 @@ __all__ = ["InformerState", "InformerStatus", "Monitor", "advice"]
 logger = logging.getLogger(__name__)
 
 STALE_AFTER = 60.0
-"""Seconds without proof of life, and without a watch, after which a cache counts as stale."""
+"""Seconds without a watch, and without a word from the server, after which a cache counts as stale."""
 
 
 WARN_EVERY = 60.0
@@ -52,7 +53,7 @@ class InformerState(StrEnum):
     RESUMING = "resuming"
     """The watch is being opened again, or a new snapshot fetched; reads show what was known before."""
     STALE = "stale"
-    """No proof of life from the server for a minute: reads show an old state."""
+    """No watch and no word from the server for a minute: reads show an old state."""
     DENIED = "denied"
     """401 or 403: somebody has to grant access. It goes on trying."""
     MISSING = "missing"
@@ -84,11 +85,25 @@ class InformerStatus:
     """Snapshots fetched after the first one."""
     pending: tuple[int, ...]
     """Events waiting, per subscription."""
+    last_audit: AuditReport | None = None
+    """What the last audit found, if there was one."""
+    failure: InformerError | None = None
+    """The defect that stopped it, if one did."""
 
     @property
     def ready(self) -> bool:
         """Whether its reads are fit to serve from: synced, and followed or about to be. A normal reconnect keeps it true."""
         return self.synced and self.state in {InformerState.LIVE, InformerState.RESUMING}
+
+    def explain(self) -> str:
+        """One line: how it is doing and why."""
+        parts = [f"{self.name} is {self.state}, {self.objects} objects"]
+        if self.last_error is not None:
+            count = "1 failure" if self.attempts == 1 else f"{self.attempts} failures in a row"
+            parts.append(f"{count}, the last: {self.last_error}")
+        if self.next_retry is not None:
+            parts.append(f"next try in {self.next_retry:.1f} s")
+        return "; ".join(parts)
 
 
 _TROUBLES = {
@@ -115,19 +130,21 @@ def advice(error: InformerError) -> str:
 class Monitor:
     """Watches one reflector (it is its ``Observer``) and remembers what a status needs.
 
-    ``blocked`` is called when the server refuses in a way that only a person can mend.
+    ``changed`` is called when the state may be another one than before.
     """
 
-    def __init__(self, name: str, machine: ListWatch, clock: Callable[[], float], blocked: Callable[[], None]) -> None:
+    def __init__(self, name: str, machine: ListWatch, clock: Callable[[], float], changed: Callable[[], None]) -> None:
         self.name = name
         self.last_error: InformerError | None = None
         self.last_error_at: datetime | None = None
         self.blocked_by: InformerError | None = None
         self._machine = machine
         self._clock = clock
-        self._blocked = blocked
+        self._changed = changed
         self._connected = False
         self._heard_at: float | None = None
+        self._current_at: float | None = None
+        """When the cache was last known to be current: as long as a watch lives, that is now."""
         self._retry_at: float | None = None
         self._trouble: InformerState | None = None
         self._warned_about: tuple[Happening, bool] | None = None
@@ -154,9 +171,15 @@ class Monitor:
             return self._trouble
         if not synced:
             return InformerState.SYNCING
-        if self._connected and self._machine.state is State.WATCHING:
+        if self._watches:
             return InformerState.LIVE
-        return InformerState.STALE if (self.age or 0.0) > STALE_AFTER else InformerState.RESUMING
+        return InformerState.STALE if self._is_stale else InformerState.RESUMING
+
+    def stale_at(self, *, synced: bool) -> float | None:
+        """When, by the clock, ``RESUMING`` turns to ``STALE`` if nothing is heard; ``None`` in every other state."""
+        if self._current_at is None or self.state(synced=synced) is not InformerState.RESUMING:
+            return None
+        return self._current_at + STALE_AFTER
 
     def requested(self, request: Request) -> None:
         """A request is about to be sent."""
@@ -165,25 +188,38 @@ class Monitor:
 
     def heard(self) -> None:
         """The server lives."""
-        self._heard_at = self._clock()
+        news = not self._connected or self._trouble is not None
+        self._heard_at = self._current_at = self._clock()
         self._connected = True
         self._trouble = self.blocked_by = None
+        if news:
+            self._changed()
 
     def ended(self, step: Step, error: InformerError | None) -> None:
         """A response is over."""
+        if self._connected and step.happening is not Happening.IDLE:  # a silent one was dead for longer than we knew
+            self._current_at = self._clock()
         self._connected = False
         self._retry_at = self._clock() + step.pause if step.pause else None
-        if error is None:
-            return
-        self.last_error, self.last_error_at = error, datetime.now(UTC)
-        self._trouble = _TROUBLES.get(step.happening)
-        self.blocked_by = error if step.final else None
-        self._log(step, error)
-        if step.final:
-            self._blocked()
+        if error is not None:
+            error.__context__ = None
+            self.last_error = error.with_traceback(None)  # its frames hold what was being read, which may be much
+            self.last_error_at = datetime.now(UTC)
+            self._trouble = _TROUBLES.get(step.happening)
+            self.blocked_by = error if step.final else None
+            self._log(step, error)
+        self._changed()
+
+    @property
+    def _watches(self) -> bool:
+        return self._connected and self._machine.state is State.WATCHING
+
+    @property
+    def _is_stale(self) -> bool:
+        return self._current_at is not None and self._clock() >= self._current_at + STALE_AFTER
 
     def _log(self, step: Step, error: InformerError) -> None:
-        stale = (self.age or 0.0) > STALE_AFTER
+        stale = self._is_stale
         matters = stale or step.final or step.after is After.FALL_BACK
         news = (step.happening, stale) != self._warned_about or self._clock() - self._warned_at >= WARN_EVERY
         level = logging.WARNING if matters and news else logging.DEBUG

@@ -8,13 +8,13 @@ keeps its record, so a relist costs neither its bytes nor its index values again
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from aioinformer.batches import Change, Delta
 from aioinformer.errors import InvalidOption, ObjectRejected
-from aioinformer.objects import JSON, KubeObject, raw_metadata
+from aioinformer.objects import JSON, KubeObject, digest, raw_metadata
 from aioinformer.table import SLICE, Index, Table
 
 if TYPE_CHECKING:
@@ -43,8 +43,10 @@ class Quarantined(msgspec.Struct, frozen=True):
     @property
     def metadata(self) -> dict[str, JSON]:
         """``metadata`` as the server sent it, unchecked; empty when not even that can be read."""
-        decoded: JSON = msgspec.json.decode(self.raw_metadata)
-        return decoded if isinstance(decoded, dict) else {}
+        try:
+            return msgspec.json.decode(self.raw_metadata, type=dict[str, Any])
+        except msgspec.DecodeError:
+            return {}
 
     def __repr__(self) -> str:
         return f"<Quarantined {self.key} resourceVersion={self.resource_version} {type(self.error).__name__}>"
@@ -74,6 +76,7 @@ class Store:
         self._restaged: dict[str, None] = {}
         self._set_aside_since: set[str] = set()
         self._distrusted: frozenset[str] = frozenset()
+        self._doubted: frozenset[str] = frozenset()
         self.touched: set[str] | None = None
         """The keys that watch events were about since an auditor put a set here."""
         self.quarantine: dict[str, Quarantined] = {}
@@ -96,6 +99,7 @@ class Store:
     def begin_snapshot(self) -> None:
         """Start staging; a snapshot already under way is dropped."""
         self._staged = Table(self._indexers)
+        self._doubted = self._distrusted
         self._restaged = {}
         self._set_aside_since = set()
 
@@ -131,7 +135,7 @@ class Store:
         """The snapshot is whole: it is the cache from now on. What is returned lets go of the old one, a bit at a time."""
         staged, old = self._staging(), self._live
         self._live, self._staged, self._restaged = staged, None, {}
-        self._distrusted = frozenset()
+        self._distrusted -= self._doubted
         self.quarantine = {key: q for key, q in self.quarantine.items() if key in self._set_aside_since}
         self.resource_version = resource_version
         return old.dismantle()
@@ -140,13 +144,14 @@ class Store:
         """Take these objects from the next snapshot, even at the version that the cache has."""
         self._distrusted |= frozenset(keys)
 
-    def version(self, key: str) -> tuple[str, str] | None:
-        """The uid and version of what is held under a key, the uid ``""`` for what was left out; ``None`` if unknown."""
+    def distrusts(self, keys: Iterable[str]) -> bool:
+        """Whether some of these have not come with a new snapshot yet."""
+        return not self._distrusted.isdisjoint(keys)
+
+    def digest(self, key: str) -> int | None:
+        """The digest of what came under a key, be it cached or left out; ``None`` if nothing did."""
         record = self._live.records.get(key)
-        if record is not None:
-            return record.uid, record.resource_version
-        left_out = self._live.left_out.get(key)
-        return None if left_out is None else ("", left_out)
+        return self._live.left_out.get(key) if record is None else digest(record)
 
     def is_damaged(self, key: str) -> bool:
         """Whether a record contradicts its own bytes, or an index the record. Costs some ten microseconds."""
@@ -232,7 +237,7 @@ class Store:
         kept, values = prepared
         if kept is None:
             removed = self._remove(key, old)
-            self._live.leave_out(key, record.resource_version)
+            self._live.leave_out(key, digest(record))
             return removed
         self._live.put(key, kept, values)
         return _replaced(key, old, kept)
@@ -267,17 +272,17 @@ class Store:
             self._unstage(key, staged)
             return
         live = self._live.records.get(key)
-        if live is not None and _same(live, record) and key not in self._distrusted:
+        if live is not None and _same(live, record) and key not in self._doubted:
             self._keep_staged(key)
             return
-        if self._live.left_out.get(key) == record.resource_version and key not in self._distrusted:
-            self._leave_out_staged(key, record.resource_version, staged)
+        if self._live.left_out and self._live.left_out.get(key) == digest(record) and key not in self._doubted:
+            self._leave_out_staged(key, record, staged)
             return
         prepared = self._prepare(key, record)
         if prepared is None:
             self._keep_staged(key)
         elif prepared[0] is None:
-            self._leave_out_staged(key, record.resource_version, staged)
+            self._leave_out_staged(key, record, staged)
         else:
             staged.put(key, prepared[0], prepared[1])
             self._restaged[key] = None
@@ -287,9 +292,9 @@ class Store:
         staged.pop(key)
         self._restaged.pop(key, None)
 
-    def _leave_out_staged(self, key: str, resource_version: str, staged: Table) -> None:
+    def _leave_out_staged(self, key: str, record: Record, staged: Table) -> None:
         self._unstage(key, staged)
-        staged.leave_out(key, resource_version)
+        staged.leave_out(key, digest(record))
 
     def _keep_staged(self, key: str) -> None:
         """What the cache holds under this key goes over into the snapshot as it is."""

@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, get_args
+from weakref import ref
 
 from aioinformer.backlog import Backlog
 from aioinformer.batches import Change
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
+    from weakref import ReferenceType
 
     from aioinformer.objects import Record
     from aioinformer.selectors import LabelSelector
@@ -124,6 +126,7 @@ class Subscription(Generic[T]):
         self._due: deque[str] = deque()
         self._resync_at: float | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._consumer: ReferenceType[asyncio.Task[Any]] | None = None
         self._closed = False
         self._failure: Exception | None = None
         self._turn_ends = 0.0
@@ -148,6 +151,11 @@ class Subscription(Generic[T]):
     def merged(self) -> int:
         """How many events were merged into others because too many waited."""
         return self._backlog.merged
+
+    @property
+    def consumer(self) -> asyncio.Task[Any] | None:
+        """The task that waited on it last, while there is that task."""
+        return self._consumer() if self._consumer is not None else None
 
     def start(self, resource_version: str) -> None:
         """The cache is in sync at this version: replay what it holds. For the informer to call, once."""
@@ -273,6 +281,8 @@ class Subscription(Generic[T]):
             raise RuntimeError("two tasks iterate over one subscription: give each its own informer.events()")
         waiter = self._waiter = loop.create_future()
         timer = loop.call_at(self._resync_at, self._wake) if self._resync_at is not None else None
+        if (task := asyncio.current_task()) is not None:
+            self._consumer = ref(task)
         self.waiting_room.add(self)
         try:
             await waiter

@@ -54,8 +54,8 @@ class Table:
 
     def __init__(self, indexes: Iterable[str]) -> None:
         self.records: dict[str, Record] = {}
-        self.left_out: dict[str, str] = {}
-        """Versions, by key, of objects that are not to be cached."""
+        self.left_out: dict[str, int] = {}
+        """Digests, by key, of objects that are not to be cached."""
         self.namespaces: dict[str, dict[str, None]] = {}
         self.indexes: dict[str, Index] = {name: Index() for name in indexes}
 
@@ -69,9 +69,9 @@ class Table:
         for name, index_values in values.items():
             self.indexes[name].put(key, index_values)
 
-    def leave_out(self, key: str, resource_version: str) -> None:
+    def leave_out(self, key: str, digest: int) -> None:
         """Remember that this version of an object is not wanted."""
-        self.left_out[key] = resource_version
+        self.left_out[key] = digest
 
     def pop(self, key: str) -> Record | None:
         """Let go of what is known under a key; the record, if there was one."""

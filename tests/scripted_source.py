@@ -84,6 +84,12 @@ class Scripted:
         self.bodies: list[ScriptedBody] = []
         self.open_now = 0
         self.finished = asyncio.Event()
+        self.metadata: Scripted | None = None
+        """What answers requests for metadata alone."""
+
+    def metadata_only(self) -> Scripted:
+        self.metadata = self.metadata or Scripted()
+        return self.metadata
 
     @asynccontextmanager
     async def open(self, query: Mapping[str, str]) -> AsyncGenerator[ScriptedBody]:

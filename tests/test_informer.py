@@ -59,7 +59,9 @@ def bookmark(version: int, *, end: bool = False) -> bytes:
 class Script:
     """A source that answers each request with the next script: chunks, errors to raise, then silence."""
 
-    def __init__(self) -> None:
+    def __init__(self, metadata: Script | None = None) -> None:
+        self.metadata = metadata or self
+        """What answers requests for metadata alone."""
         self.queries: list[dict[str, str]] = []
         self._answers: list[list[bytes | Exception]] = []
         self._live: asyncio.Queue[bytes | Exception] = asyncio.Queue()
@@ -76,6 +78,9 @@ class Script:
         """On the response that is open."""
         for part in parts:
             self._live.put_nowait(part)
+
+    def metadata_only(self) -> Script:
+        return self.metadata
 
     @asynccontextmanager
     async def open(self, query: Mapping[str, str]) -> AsyncGenerator[Script]:

@@ -9,7 +9,7 @@ from kubernetes_asyncio.client import V1Pod
 
 from aioinformer.errors import InvalidOption
 from aioinformer.objects import KubeObject, Record
-from aioinformer.options import InformerSpec, check_resync, index_function
+from aioinformer.options import InformerSpec, check_seconds, index_function
 from aioinformer.resource import GroupVersionResource, ResourceName
 from aioinformer.selectors import LabelSelector
 
@@ -287,7 +287,7 @@ def test_indexers_see_what_readers_get() -> None:
 
 
 def test_a_period_is_checked_wherever_it_is_given() -> None:
-    check_resync(None)
-    check_resync(0.001)
-    with pytest.raises(InvalidOption):
-        check_resync(0)
+    check_seconds("resync", 0.001)
+    for no_period in (0, -1, True, "5", float("inf"), float("nan")):
+        with pytest.raises(InvalidOption, match="resync is a positive number"):
+            check_seconds("resync", no_period)  # type: ignore[arg-type]
