@@ -31,6 +31,9 @@ class Undecodable(NamedTuple):
     deleted: bool = False
     raw_metadata: bytes = b"{}"
 
+    def __repr__(self) -> str:
+        return f"<Undecodable {self.key} resourceVersion={self.resource_version} {type(self.error).__name__}>"
+
 
 class Deltas(msgspec.Struct, gc=False):
     """Some consecutive events of a watch, in order; ``resource_version`` is the last one's (or a bookmark's)."""

@@ -136,7 +136,7 @@ class Discovery:
                 try:
                     self.served, self._failure = tuple(await self._fetch()), None
                 except InformerError as error:
-                    self._failure = error
+                    self._failure = error.with_traceback(None)  # its frames hold what was being read
                 self._answers += 1
         if self._failure is not None:
             raise self._failure

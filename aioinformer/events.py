@@ -4,6 +4,8 @@ match event:
     case Added(object=new): ...
     case Updated(old=old, object=new): ...
     case Deleted(object=gone): ...
+
+Their ``repr`` shows the key, never the object: a model's own would show a Secret's body.
 """
 
 from __future__ import annotations
@@ -36,6 +38,9 @@ class Added(msgspec.Struct, Generic[T_co], frozen=True):
     key: str = ""
     type: ClassVar[EventType] = EventType.ADDED
 
+    def __repr__(self) -> str:
+        return f"<Added {self.key}{' initial' if self.initial else ''}>"
+
 
 class Updated(msgspec.Struct, Generic[T_co], frozen=True):
     """An object changed. ``old`` is what this subscription last saw of it."""
@@ -44,6 +49,9 @@ class Updated(msgspec.Struct, Generic[T_co], frozen=True):
     old: T_co
     key: str = ""
     type: ClassVar[EventType] = EventType.UPDATED
+
+    def __repr__(self) -> str:
+        return f"<Updated {self.key}>"
 
 
 class Deleted(msgspec.Struct, Generic[T_co], frozen=True):
@@ -58,6 +66,9 @@ class Deleted(msgspec.Struct, Generic[T_co], frozen=True):
     key: str = ""
     type: ClassVar[EventType] = EventType.DELETED
 
+    def __repr__(self) -> str:
+        return f"<Deleted {self.key}{'' if self.final_state_known else ' final state unknown'}>"
+
 
 class Resynced(msgspec.Struct, Generic[T_co], frozen=True):
     """Nothing changed; the resync period asks you to look at this object again."""
@@ -65,6 +76,9 @@ class Resynced(msgspec.Struct, Generic[T_co], frozen=True):
     object: T_co
     key: str = ""
     type: ClassVar[EventType] = EventType.RESYNCED
+
+    def __repr__(self) -> str:
+        return f"<Resynced {self.key}>"
 
 
 class Synced(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aioinformer.backoff import Backoff
 from aioinformer.errors import APIError
+from aioinformer.resource import is_newer
 from aioinformer.transitions import TABLE, After, Happening, Pause, State, happening
 
 if TYPE_CHECKING:
@@ -144,9 +145,11 @@ class ListWatch:
         return self._step(Happening.LAST_PAGE, now)
 
     def events(self, resource_version: str, now: float) -> Step:
-        """Watch events were handed on, the last of them at this version."""
-        self._events += 1
-        if self.state is State.WATCHING:
+        """Watch events were handed on, the last of them at this version. A version that was reached before is no progress."""
+        if self.state is State.STREAMING:
+            self._events += 1
+        elif is_newer(resource_version, self.resource_version):
+            self._events += 1
             self._progressed(resource_version, now)
         return self._step(Happening.EVENT, now)
 
@@ -157,10 +160,10 @@ class ListWatch:
         if self._bookmark_at is not None:
             self._longest_gap = max(self._longest_gap, now - self._bookmark_at)
         self._bookmark_at = now
-        moved = resource_version != self.resource_version
+        moved = is_newer(resource_version, self.resource_version)
         self._events += moved
         if moved or now - self._opened_at >= SHORT_WATCH:
-            self._progressed(resource_version, now)
+            self._progressed(resource_version if moved else self.resource_version, now)
         return self._step(Happening.BOOKMARK, now)
 
     def ended(self, now: float) -> Step:
@@ -188,8 +191,12 @@ class ListWatch:
         if self.state is State.LISTING and what is Happening.EXPIRED and offer and not self._offer_taken:
             self._offer_taken = True
             self._continue = offer
-            return Step(what, After.RESUME, self._pause(Pause.RELIST_AGAIN))
+            return Step(what, After.RESUME, self._pause(Pause.RELIST))
         return self._step(what, now, error)
+
+    def distrusted(self, now: float) -> Step:
+        """The cache is in doubt: whatever is under way, a new snapshot comes next."""
+        return self._step(Happening.DISTRUSTED, now)
 
     def _bookmark_in_stream(self, resource_version: str, now: float, initial_events_end: bool) -> Step:  # noqa: FBT001  # its one caller's keyword
         if initial_events_end:
@@ -229,9 +236,7 @@ class ListWatch:
                 seconds += self._backoff.slowest()
             case Pause.RELIST:
                 seconds += self._relists.next()
-            case Pause.RELIST_AGAIN:
-                seconds += self._relists.next() if self._relisted_lately else 0.0
-        self._relisted_lately |= pause in {Pause.RELIST, Pause.RELIST_AGAIN}
+                self._relisted_lately = True
         return seconds
 
     def _begin_snapshot(self, now: float) -> None:
@@ -246,11 +251,14 @@ class ListWatch:
         self.state = State.WATCHING
         self._version_too_large = False
         self._broken_streams = 0
-        self._backoff.reset()
+        if (
+            not self._relisted_lately
+        ):  # a snapshot that had to be fetched anew is progress only if a watch then lives on
+            self._backoff.reset()
         self.opened(now)
 
     def _progressed(self, resource_version: str, now: float) -> None:
-        self.resource_version = resource_version or self.resource_version
+        self.resource_version = resource_version
         self._short_watches = 0
         self._backoff.reset()
         if now - self._opened_at >= HEALTHY_WATCH:

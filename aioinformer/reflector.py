@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from aioinformer.batches import Batch, Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage, Undecodable
-from aioinformer.errors import IdleTimeout, InformerError
+from aioinformer.errors import IdleTimeout, InformerError, MalformedResponse
 from aioinformer.framing import LineSplitter
 from aioinformer.transitions import After, State
 from aioinformer.wire import Bookmark, decode_event, decode_item, decode_page
@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 
     from aioinformer.listwatch import ListWatch, Request, Step
 
-__all__ = ["Body", "Observer", "Reflector", "Source"]
+__all__ = ["Body", "Observer", "Reflector", "Source", "read_whole"]
 
 SLICE = 64
 """Objects decoded before the loop gets a turn: about a millisecond's worth."""
+
+
+LONGEST_LIST = 2 * 1024**3
+"""Bytes of one list response, after decompression; 500 objects of etcd's default limit are 0.75 GB."""
 
 
 class Body(Protocol):
@@ -78,6 +82,7 @@ class Reflector:
         self._observer = observer
         self._clock = clock
         self._sleep = sleep
+        self._under_way: asyncio.Timeout | None = None
 
     async def run(self) -> None:
         """List, watch, resume, relist. Returns never; cancel it to stop, which may drop a batch not yet on the queue."""
@@ -86,23 +91,41 @@ class Reflector:
             error: InformerError | None = None
             self._observer.requested(request)
             try:
-                if request.begins_snapshot:
-                    await self._queue.put(SnapshotBegin())
-                step = await (self._list(request) if request.state is State.LISTING else self._watch(request))
+                step = await self._until_distrusted(request)
             except InformerError as failure:
                 error = failure
                 step = self._machine.failed(failure, self._clock())
             self._observer.ended(step, error)
+            del error  # its traceback holds what was being read
             if step.pause:
                 await self._sleep(step.pause)
+
+    def relist(self) -> None:
+        """Drop the request under way and fetch a new snapshot: at once, or after the wait that is on."""
+        if self._under_way is None:
+            self._machine.distrusted(self._clock())
+        elif not self._under_way.expired():
+            self._under_way.reschedule(asyncio.get_running_loop().time())
+
+    async def _until_distrusted(self, request: Request) -> Step:
+        """Carry out one request, unless ``relist`` breaks it off."""
+        under_way = self._under_way = asyncio.timeout(None)
+        try:
+            async with under_way:
+                if request.begins_snapshot:
+                    await self._queue.put(SnapshotBegin())
+                return await (self._list(request) if request.state is State.LISTING else self._watch(request))
+        except TimeoutError:
+            if not under_way.expired():
+                raise
+            return self._machine.distrusted(self._clock())
+        finally:
+            self._under_way = None
 
     async def _list(self, request: Request) -> Step:
         async with self._source.open(request.query) as body:
             self._observer.heard()
-            parts: list[bytes] = []
-            while chunk := await self._read(body):
-                parts.append(chunk)
-        page = decode_page(b"".join(parts))
+            page = decode_page(await read_whole(lambda: self._read(body)))
         for start in range(0, len(page.items), SLICE):
             items = [decode_item(item, page.kind, page.api_version) for item in page.items[start : start + SLICE]]
             await self._put(SnapshotPage(items))
@@ -115,14 +138,26 @@ class Reflector:
             self._machine.opened(self._clock())
             self._observer.heard()
             splitter = LineSplitter()
-            while chunk := await self._read(body):
-                lines = splitter.feed(chunk)
-                for start in range(0, len(lines), SLICE):
-                    step = await self._hand_on(lines[start : start + SLICE])
-                    if step is not None:
-                        return step
+            while True:
+                step = await self._feed(splitter, body)
+                if step is not None:
+                    return step
+
+    async def _feed(self, splitter: LineSplitter, body: Body) -> Step | None:
+        """Hand on what the next chunk completes; a step means that the watch is not to be read on.
+
+        In a method of its own, so that nothing holds the last chunk while a quiet watch waits for the next one.
+        """
+        chunk = await self._read(body)
+        if not chunk:
             splitter.close()
-        return self._machine.ended(self._clock())
+            return self._machine.ended(self._clock())
+        lines = splitter.feed(chunk)
+        for start in range(0, len(lines), SLICE):
+            step = await self._hand_on(lines[start : start + SLICE])
+            if step is not None:
+                return step
+        return None
 
     async def _hand_on(self, lines: Sequence[bytes]) -> Step | None:
         """Put these events on the queue, in order; a step means that the watch is not to be read on."""
@@ -184,6 +219,24 @@ class Reflector:
             ) from None
         self._observer.heard()
         return chunk
+
+
+async def read_whole(read: Callable[[], Awaitable[bytes]]) -> bytes:
+    """A list's body, read to its end.
+
+    Raises:
+        MalformedResponse: it is longer than ``LONGEST_LIST`` bytes.
+    """
+    parts: list[bytes] = []
+    size = 0
+    while chunk := await read():
+        parts.append(chunk)
+        size += len(chunk)
+        if size > LONGEST_LIST:
+            raise MalformedResponse(
+                f"a list of more than {LONGEST_LIST} bytes in one response: ask for smaller pages (page_size)"
+            )
+    return b"".join(parts)
 
 
 def _version(event: Delta | Undecodable) -> str:

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BUILTIN_RESOURCES", "APIResource", "GroupVersionResource", "ResourceName", "at_least", "find_builtin"]
+__all__ = [
+    "BUILTIN_RESOURCES",
+    "APIResource",
+    "GroupVersionResource",
+    "ResourceName",
+    "at_least",
+    "find_builtin",
+    "is_newer",
+]
 
 _VERSION = re.compile(r"v[1-9][0-9]*((alpha|beta)[1-9][0-9]*)?")
 _DECIMAL = re.compile(r"[1-9][0-9]*")
@@ -70,6 +78,13 @@ def at_least(version: str) -> Callable[[str], bool]:
     if not _DECIMAL.fullmatch(version):
         raise ValueError(f"{version!r} is not a resource version that compares: a decimal number without leading zeros")
     return lambda other: bool(_DECIMAL.fullmatch(other)) and (len(other), other) >= (len(version), version)
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Whether a version is a later one, as ``at_least`` compares; of versions that do not compare, whether it is another."""
+    if not (_DECIMAL.fullmatch(version) and _DECIMAL.fullmatch(than)):
+        return bool(version) and version != than
+    return (len(version), version) > (len(than), than)
 
 
 class ResourceName(NamedTuple):

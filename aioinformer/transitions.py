@@ -59,6 +59,7 @@ class Happening(StrEnum):
     NOT_FOUND = "404"
     REFUSED = "400, 405, 415 or 422"
     OTHER = "any other error"
+    DISTRUSTED = "an audit wants it anew"
 
 
 class Pause(StrEnum):
@@ -68,7 +69,6 @@ class Pause(StrEnum):
     BACKOFF = "backoff"
     RELIST = "backoff of relists"
     """A backoff of its own, which a finished snapshot does not reset, only a watch that then lives on."""
-    RELIST_AGAIN = "backoff of relists, none for the first"
     SLOW = "slow end of the backoff"
 
 
@@ -98,7 +98,6 @@ class Rule(NamedTuple):
 _GO_ON = Rule(After.GO_ON)
 _RESUME = Rule(After.RESUME, Pause.BACKOFF)
 _SNAPSHOT = Rule(After.SNAPSHOT, Pause.BACKOFF)
-_EXPIRED = Rule(After.SNAPSHOT, Pause.RELIST_AGAIN)
 _RELIST = Rule(After.SNAPSHOT, Pause.RELIST)
 _FALL_BACK = Rule(After.FALL_BACK, Pause.BACKOFF)
 _FINAL_SNAPSHOT = Rule(After.SNAPSHOT, Pause.SLOW, final=True)
@@ -115,13 +114,14 @@ TABLE: dict[State, dict[Happening, Rule]] = {
         Happening.MALFORMED: _FALL_BACK,
         Happening.REFUSED: _FALL_BACK,
         Happening.OTHER: _FALL_BACK,
-        Happening.EXPIRED: _EXPIRED,
+        Happening.EXPIRED: _RELIST,
         Happening.TOO_LARGE: _SNAPSHOT,
         Happening.UNAVAILABLE: _SNAPSHOT,
         Happening.NETWORK: _SNAPSHOT,
         Happening.UNAUTHORIZED: Rule(After.SNAPSHOT, Pause.BACKOFF, final=True),
         Happening.FORBIDDEN: _FINAL_SNAPSHOT,
         Happening.NOT_FOUND: _FINAL_SNAPSHOT,
+        Happening.DISTRUSTED: Rule(After.SNAPSHOT),
     },
     State.LISTING: {
         Happening.PAGE: _GO_ON,
@@ -130,13 +130,14 @@ TABLE: dict[State, dict[Happening, Rule]] = {
         Happening.MALFORMED: _RESUME,
         Happening.UNAVAILABLE: _RESUME,
         Happening.NETWORK: _RESUME,
-        Happening.EXPIRED: _EXPIRED,
+        Happening.EXPIRED: _RELIST,
         Happening.TOO_LARGE: _SNAPSHOT,
         Happening.OTHER: _SNAPSHOT,
         Happening.UNAUTHORIZED: Rule(After.RESUME, Pause.BACKOFF, final=True),
         Happening.FORBIDDEN: _FINAL_SNAPSHOT,
         Happening.NOT_FOUND: _FINAL_SNAPSHOT,
         Happening.REFUSED: _FINAL_SNAPSHOT,
+        Happening.DISTRUSTED: Rule(After.SNAPSHOT),
     },
     State.WATCHING: {
         Happening.EVENT: _GO_ON,
@@ -149,11 +150,12 @@ TABLE: dict[State, dict[Happening, Rule]] = {
         Happening.NETWORK: _RESUME,
         Happening.UNAUTHORIZED: Rule(After.RESUME, Pause.BACKOFF, final=True),
         Happening.FORBIDDEN: Rule(After.RESUME, Pause.SLOW, final=True),
-        Happening.EXPIRED: _EXPIRED,
+        Happening.EXPIRED: _RELIST,
         Happening.TOO_LARGE: _RELIST,
         Happening.REFUSED: _FINAL_SNAPSHOT,
         Happening.OTHER: _RELIST,
         Happening.NOT_FOUND: _FINAL_SNAPSHOT,
+        Happening.DISTRUSTED: Rule(After.SNAPSHOT),
     },
 }
 

@@ -170,7 +170,7 @@ class TestFailures:
         run = Run([*SYNCED, event("ADDED", "b", 11) + failure(410, "Expired")], QUIET)
         assert told(await run.batches()) == [*SYNC, "deltas +b@11 (11)", *SYNC]
         assert run.source.queries == [INITIAL, INITIAL, watch("10")]
-        assert run.slept == []
+        assert run.slept == [0.8]
 
     async def test_half_a_line_at_the_end_is_dropped_and_the_watch_resumes_from_the_last_good_version(self) -> None:
         run = Run([*SYNCED, event("ADDED", "b", 11) + event("ADDED", "c", 12)[:-20]])
@@ -205,7 +205,7 @@ class TestFailures:
     async def test_a_watch_that_only_ever_ends_at_once_waits_and_then_counts_as_expired(self) -> None:
         run = Run(QUIET, [], [], [], QUIET)
         assert told(await run.batches()) == [*SYNC, *SYNC]
-        assert run.slept == [0.8, 1.6]
+        assert run.slept == [0.8, 1.6, 0.8]
 
     async def test_a_defect_is_not_taken_for_a_failure_of_the_network(self) -> None:
         with pytest.raises(LookupError):

@@ -39,18 +39,23 @@ ROWS = [(state, what, rule) for state, rows in TABLE.items() for what, rule in r
 
 def test_the_table_says_what_follows_everything_that_can_happen_in_a_state() -> None:
     assert {state: set(rows) for state, rows in TABLE.items()} == {
-        State.STREAMING: ERRORS | OF_A_WATCH | {Happening.SNAPSHOT_END, Happening.UNABLE},
-        State.LISTING: ERRORS | {Happening.PAGE, Happening.LAST_PAGE},
-        State.WATCHING: ERRORS | OF_A_WATCH,
+        State.STREAMING: ERRORS | OF_A_WATCH | {Happening.SNAPSHOT_END, Happening.UNABLE, Happening.DISTRUSTED},
+        State.LISTING: ERRORS | {Happening.PAGE, Happening.LAST_PAGE, Happening.DISTRUSTED},
+        State.WATCHING: ERRORS | OF_A_WATCH | {Happening.DISTRUSTED},
     }
 
 
+def test_a_distrusted_cache_is_fetched_anew_at_once() -> None:
+    assert {rule for _, what, rule in ROWS if what is Happening.DISTRUSTED} == {Rule(After.SNAPSHOT)}
+
+
 @pytest.mark.parametrize(("state", "what", "rule"), ROWS, ids=lambda part: part.name if hasattr(part, "name") else "")
-def test_every_error_waits_but_the_first_expired_version(state: State, what: Happening, rule: Rule) -> None:
+def test_every_error_waits(state: State, what: Happening, rule: Rule) -> None:
     if what in ERRORS:
         assert rule.pause is not Pause.NONE
         assert rule.after in {After.RESUME, After.SNAPSHOT, After.FALL_BACK}
-    assert (rule.pause is Pause.RELIST_AGAIN) == (what is Happening.EXPIRED)
+    if what is Happening.EXPIRED:
+        assert rule == Rule(After.SNAPSHOT, Pause.RELIST)
 
 
 def test_a_snapshot_is_committed_only_at_its_end() -> None:
