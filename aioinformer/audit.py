@@ -21,7 +21,7 @@ from aioinformer.resource import at_least
 from aioinformer.wire import decode_item, decode_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from aioinformer.bell import Bell
     from aioinformer.reflector import Source
@@ -90,12 +90,13 @@ class Audited(Protocol):
         """How many snapshots have become the cache."""
         ...
 
-    def relist(self) -> None:
-        """Fetch a new snapshot."""
+    @property
+    def blocked_by(self) -> InformerError | None:
+        """The refusal that only a person can mend, if there is one."""
         ...
 
-    def check_alive(self) -> None:
-        """Raise ``InformerClosed`` when it has been stopped."""
+    def relist(self) -> None:
+        """Fetch a new snapshot."""
         ...
 
 
@@ -129,11 +130,10 @@ class Auditor:
         self._turn = asyncio.Lock()
 
     async def audit(self, *, repair: bool) -> AuditReport:
-        """List, compare, and relist if something is wrong and ``repair``. Cancelling it loses nothing.
+        """List, compare, and relist if something is wrong and ``repair``. Cancelling it loses nothing; do so when it stops.
 
         Raises:
-            APIError, NetworkError, MalformedResponse: the list failed; nothing was compared.
-            InformerClosed: the informer was stopped meanwhile.
+            APIError, NetworkError, MalformedResponse: the list failed, and nothing was compared; or the relist is refused.
         """
         async with self._turn:
             listed, findings = await self._undisturbed()
@@ -214,16 +214,24 @@ class Auditor:
                 elif held != listed.digests[key]:
                     findings.outdated.append(key)
             await asyncio.sleep(0)
+        await self._examine(listed, findings)
+        return findings
+
+    async def _examine(self, listed: _Listed, findings: _Findings) -> None:
+        """What is in the cache and should not be, or not so."""
         for keys in _sliced(self._store.keys(), SLICE):
-            for key in self._judgeable(keys):
-                if key not in self._store:
-                    continue
+            for key in self._judgeable(key for key in keys if key in self._store):
                 if key not in listed.digests and key not in listed.unreadable:
                     findings.surplus.append(key)
                 elif self._store.is_damaged(key):
                     findings.damaged.append(key)
             await asyncio.sleep(0)
-        return findings
+        found = set(findings.keys)
+        for strays in self._store.strays():
+            new = set(self._judgeable(strays)) - found
+            findings.damaged.extend(new)
+            found |= new
+            await asyncio.sleep(0)
 
     def _judgeable(self, keys: Iterable[str]) -> Iterator[str]:
         """Those that stood still since before the list, and that the cache is meant to have as they are."""
@@ -239,19 +247,14 @@ class Auditor:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(CATCH_UP):
-                await self._until(lambda: reached(self._store.resource_version))
+                await self._audited.bell.until(lambda: reached(self._store.resource_version))
 
     async def _repair(self, keys: Sequence[str]) -> None:
         self._store.distrust(keys)
         self._audited.relist()
-        await self._until(lambda: not self._store.distrusts(keys))
-
-    async def _until(self, condition: Callable[[], bool]) -> None:
-        def over() -> bool:
-            self._audited.check_alive()
-            return condition()
-
-        await self._audited.bell.until(over)
+        await self._audited.bell.until(lambda: not self._store.distrusts(keys) or self._audited.blocked_by is not None)
+        if self._audited.blocked_by is not None:
+            raise self._audited.blocked_by
 
 
 def _sliced(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -126,16 +126,19 @@ class SubscriptionLagged(InformerError):
 class ObjectRejected(InformerError):
     """A ``strict`` informer met an object that it could not decode, transform or index, and stopped.
 
-    ``key`` and ``resource_version`` say which, as far as known; ``__cause__`` is what was raised.
+    ``key`` and ``resource_version`` say which, as far as known; ``where`` the line that raised, if it was in a function of
+    yours; ``__cause__`` is what was raised.
     """
 
-    def __init__(self, key: str, resource_version: str, cause: Exception) -> None:
+    def __init__(self, key: str, resource_version: str, cause: Exception, where: str = "") -> None:
+        at = f" at {where}" if where else ""
         super().__init__(
-            f"{key or 'an object without a name'} at version {resource_version or 'unknown'} cannot be taken in "
-            f"({type(cause).__name__}), and the informer is strict: mend it, or leave strict out to have it set aside"
+            f"{key or 'an object without a name'} of version {resource_version or 'unknown'} cannot be taken in "
+            f"({type(cause).__name__}{at}), and the informer is strict: mend it, or leave strict out to have it set aside"
         )
         self.key = key
         self.resource_version = resource_version
+        self.where = where
 
 
 class NetworkError(InformerError):
@@ -170,11 +173,8 @@ class APIError(InformerError):
         retry_after: float | None = None,
         continue_token: str = "",
     ) -> None:
-        super().__init__(
-            f"{status} {reason or type(self).__name__}: {message}"
-            if message
-            else f"{status} {reason or type(self).__name__}"
-        )
+        what = f"{status} {reason or type(self).__name__}"
+        super().__init__(_in_one_line(f"{what}: {message}" if message else what))
         self.status = status
         self.reason = reason
         self.message = message
@@ -228,6 +228,11 @@ class ServerError(APIError):
 
 class ResourceVersionTooLarge(ServerError):
     """The version asked for is newer than what this server has seen (a lagging replica, or a restored etcd)."""
+
+
+def _in_one_line(text: str) -> str:
+    """The text without line breaks and control characters, with which a server could write log lines of its own."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 _BY_STATUS: dict[int, type[APIError]] = {

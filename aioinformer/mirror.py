@@ -62,6 +62,7 @@ class Mirror:
         self._monitor: Monitor | None = None
         self._reflector: Reflector | None = None
         self._auditor: Auditor | None = None
+        self._audits: set[anyio.CancelScope] = set()
         self._scope: anyio.CancelScope | None = None
         self._done = asyncio.Event()
 
@@ -133,6 +134,15 @@ class Mirror:
     async def audit(self, *, repair: bool = True) -> AuditReport:
         """Compare with the source; see ``Informer.audit``."""
         self.check_running()
+        with anyio.CancelScope() as scope:
+            self._audits.add(scope)
+            try:
+                return await self._audit(repair=repair)
+            finally:
+                self._audits.discard(scope)
+        raise self.closed_error()
+
+    async def _audit(self, *, repair: bool) -> AuditReport:
         await self.bell.until(lambda: self.stopped or self.synced)
         self.check_alive()
         assert self._auditor is not None  # noqa: S101  # running
@@ -153,6 +163,8 @@ class Mirror:
     def finish(self) -> None:
         """It has stopped: tell everybody who waits."""
         self.stopped = True
+        for audit in self._audits:
+            audit.cancel()
         self.fanout.finish(self.failure)
         self.bell.ring()
 

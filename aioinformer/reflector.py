@@ -83,18 +83,14 @@ class Reflector:
         self._clock = clock
         self._sleep = sleep
         self._under_way: asyncio.Timeout | None = None
+        self._distrusted = False
 
     async def run(self) -> None:
         """List, watch, resume, relist. Returns never; cancel it to stop, which may drop a batch not yet on the queue."""
         while True:
             request = self._machine.request()
-            error: InformerError | None = None
             self._observer.requested(request)
-            try:
-                step = await self._until_distrusted(request)
-            except InformerError as failure:
-                error = failure
-                step = self._machine.failed(failure, self._clock())
+            step, error = await self._outcome(request)
             self._observer.ended(step, error)
             del error  # its traceback holds what was being read
             if step.pause:
@@ -104,23 +100,35 @@ class Reflector:
         """Drop the request under way and fetch a new snapshot: at once, or after the wait that is on."""
         if self._under_way is None:
             self._machine.distrusted(self._clock())
-        elif not self._under_way.expired():
+            return
+        self._distrusted = True
+        if not self._under_way.expired():
             self._under_way.reschedule(asyncio.get_running_loop().time())
 
-    async def _until_distrusted(self, request: Request) -> Step:
-        """Carry out one request, unless ``relist`` breaks it off."""
-        under_way = self._under_way = asyncio.timeout(None)
+    async def _outcome(self, request: Request) -> tuple[Step, InformerError | None]:
+        """Carry out a request; what comes next, and the failure if it failed. ``relist`` has the last word."""
+        error: InformerError | None = None
+        step: Step | None = None
         try:
-            async with under_way:
-                if request.begins_snapshot:
-                    await self._queue.put(SnapshotBegin())
-                return await (self._list(request) if request.state is State.LISTING else self._watch(request))
+            async with asyncio.timeout(None) as self._under_way:
+                step = await self._carry_out(request)
+        except InformerError as failure:
+            error = failure
+            step = self._machine.failed(failure, self._clock())
         except TimeoutError:
-            if not under_way.expired():
+            if not self._distrusted:
                 raise
-            return self._machine.distrusted(self._clock())
         finally:
             self._under_way = None
+        if step is None or self._distrusted:
+            self._distrusted = False
+            step = self._machine.distrusted(self._clock())
+        return step, error
+
+    async def _carry_out(self, request: Request) -> Step:
+        if request.begins_snapshot:
+            await self._queue.put(SnapshotBegin())
+        return await (self._list(request) if request.state is State.LISTING else self._watch(request))
 
     async def _list(self, request: Request) -> Step:
         async with self._source.open(request.query) as body:

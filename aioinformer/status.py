@@ -205,7 +205,7 @@ class Monitor:
             error.__context__ = None
             self.last_error = error.with_traceback(None)  # its frames hold what was being read, which may be much
             self.last_error_at = datetime.now(UTC)
-            self._trouble = _TROUBLES.get(step.happening)
+            self._trouble = _TROUBLES.get(step.happening) if step.final else None
             self.blocked_by = error if step.final else None
             self._log(step, error)
         self._changed()

@@ -14,8 +14,9 @@ import msgspec
 
 from aioinformer.batches import Change, Delta
 from aioinformer.errors import InvalidOption, ObjectRejected
-from aioinformer.objects import JSON, KubeObject, digest, raw_metadata
+from aioinformer.objects import JSON, digest, raw_metadata
 from aioinformer.table import SLICE, Index, Table
+from aioinformer.wire import decode_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -39,6 +40,8 @@ class Quarantined(msgspec.Struct, frozen=True):
     resource_version: str
     error: Exception
     raw_metadata: bytes = b"{}"
+    where: str = ""
+    """The line of your code that raised it, if it was yours: ``file:line in function``."""
 
     @property
     def metadata(self) -> dict[str, JSON]:
@@ -92,7 +95,7 @@ class Store:
                 self._touch(item.key)
                 changes += self._remove(item.key)
             else:
-                self._set_aside(item.key, item.resource_version, item.error, item.raw_metadata)
+                self._set_aside(Quarantined(item.key, item.resource_version, item.error, item.raw_metadata))
         self.resource_version = batch.resource_version or self.resource_version
         return changes
 
@@ -112,7 +115,7 @@ class Store:
             elif item.deleted:
                 self._unstage(item.key, staged)
             else:
-                self._set_aside(item.key, item.resource_version, item.error, item.raw_metadata)
+                self._set_aside(Quarantined(item.key, item.resource_version, item.error, item.raw_metadata))
                 self._keep_staged(item.key)
 
     def difference(self) -> Iterator[list[Change]]:
@@ -155,17 +158,25 @@ class Store:
 
     def is_damaged(self, key: str) -> bool:
         """Whether a record contradicts its own bytes, or an index the record. Costs some ten microseconds."""
-        record = self._live.records[key]
+        record, live = self._live.records[key], self._live
         try:
-            read = KubeObject.from_json(record.raw)
+            read = decode_item(msgspec.Raw(record.raw), "", "")
             values = {name: _values(function, record) for name, function in self._indexers.items()}
         except Exception:  # noqa: BLE001  # whatever it is, it did not happen when the object was taken in
             return True
-        if (read.key, read.uid, read.resource_version) != (key, record.uid, record.resource_version):
-            return True
-        return key not in self._live.namespaces.get(record.namespace, ()) or any(
-            not self._live.indexes[name].holds(key, wanted) for name, wanted in values.items()
+        return (
+            not isinstance(read, Delta)
+            or read.record != record
+            or record.key != key
+            or key not in live.namespaces.get(record.namespace, ())
+            or any(not live.indexes[name].holds(key, wanted) for name, wanted in values.items())
         )
+
+    def strays(self) -> Iterator[list[str]]:
+        """Keys that a namespace or an index lists wrongly, some at a time."""
+        filed = self._live.filed()
+        while part := list(islice(filed, SLICE)):
+            yield [key for key, belongs in part if not belongs]
 
     def get(self, key: str) -> Record | None:
         """The record under a key."""
@@ -309,17 +320,19 @@ class Store:
             kept = record if self._admit is None else self._admit(record)
             values = {} if kept is None else {name: _values(fn, kept) for name, fn in self._indexers.items()}
         except Exception as error:  # noqa: BLE001  # the user's function, whatever it raises
-            self._set_aside(key, record.resource_version, error, raw_metadata(record.raw))
+            where = _origin(error)
+            _forget_frames(error)
+            self._set_aside(Quarantined(key, record.resource_version, error, raw_metadata(record.raw), where))
             return None
         if self.quarantine:
             self.quarantine.pop(key, None)
         return kept, values
 
-    def _set_aside(self, key: str, resource_version: str, error: Exception, metadata: bytes) -> None:
+    def _set_aside(self, it: Quarantined) -> None:
         if self._strict:
-            raise ObjectRejected(key, resource_version, error) from error
-        self.quarantine[key] = Quarantined(key, resource_version, error, metadata)
-        self._set_aside_since.add(key)
+            raise ObjectRejected(it.key, it.resource_version, it.error, it.where) from it.error
+        self.quarantine[it.key] = it
+        self._set_aside_since.add(it.key)
 
     def _staging(self) -> Table:
         if self._staged is None:
@@ -346,6 +359,22 @@ def _replaced(key: str, old: Record | None, new: Record) -> list[Change]:
 
 def _values(function: IndexFunction, record: Record) -> tuple[str, ...]:
     return tuple(dict.fromkeys(function(record)))
+
+
+def _origin(error: Exception) -> str:
+    """Where an exception comes from, as ``file:line in function``."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno} in {trace.tb_frame.f_code.co_name}" if trace else ""
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Frames keep those who called them, and with them the whole batch."""
+    while error is not None and error.__traceback__ is not None:
+        error.__traceback__ = None
+        _forget_frames(error.__cause__)
+        error = error.__context__
 
 
 def _built(table: Table, function: IndexFunction) -> Index:

@@ -98,6 +98,17 @@ class Table:
                     part.popitem()
                 yield
 
+    def filed(self) -> Iterator[tuple[str, bool]]:
+        """Every key that a namespace or an index lists, and whether it belongs there. Changes in between are harmless."""
+        for namespace in list(self.namespaces):
+            for key in list(self.namespaces.get(namespace, ())):
+                record = self.records.get(key)
+                yield key, record is not None and record.namespace == namespace
+        for index in self.indexes.values():
+            for value in list(index.by_value):
+                for key in list(index.by_value.get(value, ())):
+                    yield key, key in self.records and value in index.by_key.get(key, ())
+
     def values_of(self, key: str) -> dict[str, tuple[str, ...]]:
         """What each index says of a key."""
         return {name: index.by_key.get(key, ()) for name, index in self.indexes.items()}
