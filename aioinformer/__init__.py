@@ -38,10 +38,10 @@ from aioinformer.informer import Informer
 from aioinformer.lister import Lister, NamespaceLister
 from aioinformer.objects import KubeObject, ObjectMeta, OwnerReference
 from aioinformer.options import InformerOptions
+from aioinformer.quarantine import Quarantined
 from aioinformer.resource import APIResource, GroupVersionResource
 from aioinformer.selectors import LabelSelector
 from aioinformer.status import InformerState, InformerStatus
-from aioinformer.store import Quarantined
 from aioinformer.subscription import Subscription
 
 __version__ = "0.1.0.dev0"

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from aioinformer.errors import InformerError
     from aioinformer.mirror import AuditableSource
     from aioinformer.options import Indexer, InformerSpec
+    from aioinformer.quarantine import Quarantined
     from aioinformer.resource import GroupVersionResource, ResourceName
     from aioinformer.status import InformerStatus
-    from aioinformer.store import Quarantined
 
 __all__ = ["Informer"]
 

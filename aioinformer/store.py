@@ -8,13 +8,14 @@ keeps its record, so a relist costs neither its bytes nor its index values again
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from aioinformer.batches import Change, Delta
 from aioinformer.errors import InvalidOption, ObjectRejected
-from aioinformer.objects import JSON, digest, raw_metadata
+from aioinformer.objects import digest, raw_metadata
+from aioinformer.quarantine import Quarantined, forget_frames, origin
 from aioinformer.table import SLICE, Index, Table
 from aioinformer.wire import decode_item
 
@@ -27,32 +28,7 @@ if TYPE_CHECKING:
     Admission = Callable[[Record], Record | None]
     IndexFunction = Callable[[Record], Iterable[str]]
 
-__all__ = ["SLICE", "Quarantined", "Store"]
-
-
-class Quarantined(msgspec.Struct, frozen=True):
-    """An object that could not be taken in: its key and version as far as known, the error, and its raw metadata.
-
-    If an earlier version of it was in the cache, that one stays. The next version gets a new try.
-    """
-
-    key: str
-    resource_version: str
-    error: Exception
-    raw_metadata: bytes = b"{}"
-    where: str = ""
-    """The line of your code that raised it, if it was yours: ``file:line in function``."""
-
-    @property
-    def metadata(self) -> dict[str, JSON]:
-        """``metadata`` as the server sent it, unchecked; empty when not even that can be read."""
-        try:
-            return msgspec.json.decode(self.raw_metadata, type=dict[str, Any])
-        except msgspec.DecodeError:
-            return {}
-
-    def __repr__(self) -> str:
-        return f"<Quarantined {self.key} resourceVersion={self.resource_version} {type(self.error).__name__}>"
+__all__ = ["SLICE", "Store"]
 
 
 class Store:
@@ -320,8 +296,8 @@ class Store:
             kept = record if self._admit is None else self._admit(record)
             values = {} if kept is None else {name: _values(fn, kept) for name, fn in self._indexers.items()}
         except Exception as error:  # noqa: BLE001  # the user's function, whatever it raises
-            where = _origin(error)
-            _forget_frames(error)
+            where = origin(error)
+            forget_frames(error)
             self._set_aside(Quarantined(key, record.resource_version, error, raw_metadata(record.raw), where))
             return None
         if self.quarantine:
@@ -359,22 +335,6 @@ def _replaced(key: str, old: Record | None, new: Record) -> list[Change]:
 
 def _values(function: IndexFunction, record: Record) -> tuple[str, ...]:
     return tuple(dict.fromkeys(function(record)))
-
-
-def _origin(error: Exception) -> str:
-    """Where an exception comes from, as ``file:line in function``."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno} in {trace.tb_frame.f_code.co_name}" if trace else ""
-
-
-def _forget_frames(error: BaseException | None) -> None:
-    """Frames keep those who called them, and with them the whole batch."""
-    while error is not None and error.__traceback__ is not None:
-        error.__traceback__ = None
-        _forget_frames(error.__cause__)
-        error = error.__context__
 
 
 def _built(table: Table, function: IndexFunction) -> Index:

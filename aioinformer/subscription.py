@@ -154,7 +154,7 @@ class Subscription(Generic[T]):
 
     @property
     def consumer(self) -> asyncio.Task[Any] | None:
-        """The task that waited on it last, while there is that task."""
+        """The task that iterates over it, while there is that task."""
         return self._consumer() if self._consumer is not None else None
 
     def start(self, resource_version: str) -> None:
@@ -213,6 +213,8 @@ class Subscription(Generic[T]):
 
     async def __anext__(self) -> Event[T]:
         loop = asyncio.get_running_loop()
+        if self._consumer is None:
+            self._consumed()
         if loop.time() >= self._turn_ends:
             await asyncio.sleep(0)
             self._turn_ends = loop.time() + TURN
@@ -281,8 +283,7 @@ class Subscription(Generic[T]):
             raise RuntimeError("two tasks iterate over one subscription: give each its own informer.events()")
         waiter = self._waiter = loop.create_future()
         timer = loop.call_at(self._resync_at, self._wake) if self._resync_at is not None else None
-        if (task := asyncio.current_task()) is not None:
-            self._consumer = ref(task)
+        self._consumed()
         self.waiting_room.add(self)
         try:
             await waiter
@@ -291,6 +292,10 @@ class Subscription(Generic[T]):
             self._waiter = None
             if timer is not None:
                 timer.cancel()
+
+    def _consumed(self) -> None:
+        task = asyncio.current_task()
+        self._consumer = None if task is None else ref(task)
 
     def caught_up(self) -> None:
         """Everything the cache knows has been offered. For the fan-out to call."""

@@ -8,7 +8,8 @@ import pytest
 from aioinformer.batches import Change, Delta, Deltas, SnapshotPage, Undecodable
 from aioinformer.errors import InvalidOption
 from aioinformer.objects import Record
-from aioinformer.store import SLICE, Quarantined, Store
+from aioinformer.quarantine import Quarantined
+from aioinformer.store import SLICE, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
