@@ -14,6 +14,7 @@ from aioinformer.testing.encoding import JSONValue, encode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from aioinformer.testing.link import Link
     from aioinformer.testing.statuses import ApiServerError
 
 __all__ = ["JSON_TYPE", "document", "error", "parts", "text"]
@@ -41,7 +42,7 @@ def error(refusal: ApiServerError) -> web.Response:
     return response
 
 
-async def parts(request: web.BaseRequest, pieces: Iterable[bytes]) -> web.StreamResponse:
+async def parts(request: web.BaseRequest, pieces: Iterable[bytes], link: Link) -> web.StreamResponse:
     """Send a body that is made piece by piece, yielding to the loop between them.
 
     A long one is sent as it is made, gzipped if the client takes that, as a real server does.
@@ -52,15 +53,19 @@ async def parts(request: web.BaseRequest, pieces: Iterable[bytes]) -> web.Stream
         if len(beginning) > _LONG:
             break
     else:
-        return web.Response(body=beginning, content_type=JSON_TYPE)
+        if not link.is_slow:
+            return web.Response(body=beginning, content_type=JSON_TYPE)
     response = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
     compressor = None
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
+    if len(beginning) > _LONG and "gzip" in request.headers.get("Accept-Encoding", ""):
         response.headers["Content-Encoding"] = "gzip"
         compressor = zlib.compressobj(1, wbits=_GZIP_WINDOW)
+    await link.clear()
     await response.prepare(request)
     for piece in chain([beginning], remaining):
-        await response.write(compressor.compress(piece) if compressor else piece)
+        await link.send(response.write, compressor.compress(piece) if compressor else piece)
         await asyncio.sleep(0)
-    await response.write_eof(compressor.flush() if compressor else b"")
+    await link.send(response.write, compressor.flush() if compressor else b"")
+    await link.clear()
+    await response.write_eof()
     return response

@@ -1,26 +1,33 @@
-"""Rules that make the server refuse: consulted in order, in one place for each request."""
+"""Faults: whom one concerns, how long it lasts, and which are in force.
+
+What a fault does is told by its class, and done where it belongs: ``refusals`` answer instead of the server, ``conditions`` are asked
+for by whatever they change (``link`` the bytes, ``view`` the store, ``routes`` the rest). ``verbs`` makes them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-
-from aioinformer.testing.statuses import ApiServerError, ForbiddenError, GroupResource
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
-    from aioinformer.testing.requests import Request
+    from collections.abc import Callable
 
-__all__ = ["Faults", "Forbidden", "Refusal", "Rule", "Target"]
+    from aioinformer.testing.requests import Request
+    from aioinformer.testing.statuses import GroupResource
+
+__all__ = ["Fault", "Faults", "Target"]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Which requests are meant; ``None`` is any."""
+    """Which requests are meant; ``None`` is any. ``number`` means a single one."""
 
     resource: GroupResource | None = None
     verb: str | None = None
     namespace: str | None = None
     version: str | None = None
+    client: str | None = None
+    number: int | None = None
 
     def covers(self, request: Request) -> bool:
         """Whether a request is one of them."""
@@ -30,88 +37,79 @@ class Target:
             and (self.version is None or (gvr is not None and self.version == gvr.version))
             and (self.verb is None or self.verb == request.verb)
             and (self.namespace is None or self.namespace == request.namespace)
+            and (self.client is None or self.client == request.client)
+            and (self.number is None or self.number == request.number)
         )
 
 
-class Rule(Protocol):
-    """Something that may go wrong with a request."""
-
-    def refuse(self, request: Request) -> ApiServerError | None:
-        """The error to answer instead of serving the request, if this rule has one for it."""
-        ...
-
-    @property
-    def spent(self) -> bool:
-        """Whether the rule is done and can go."""
-        ...
-
-
-class Refusal:
-    """Answers the next ``times`` requests it covers with one error."""
-
-    def __init__(self, target: Target, error: ApiServerError, times: int) -> None:
-        self._target = target
-        self._error = error
-        self._left = times
-
-    @property
-    def spent(self) -> bool:
-        """Whether it has answered as often as it should."""
-        return self._left <= 0
-
-    def refuse(self, request: Request) -> ApiServerError | None:
-        """The error, counted."""
-        if self.spent or not self._target.covers(request):
-            return None
-        self._left -= 1
-        return self._error
-
-
-@dataclass(frozen=True, slots=True)
-class Forbidden:
-    """Denies a resource, in one namespace or everywhere, with the words of RBAC."""
+@dataclass(eq=False)
+class Fault:
+    """A fault in force, until `heal`; as a context manager, until its block is left."""
 
     target: Target
-    user: str
+    part: Target = field(default_factory=Target, init=False, repr=False)
+    _healed: Callable[[Fault], None] | None = field(default=None, init=False, repr=False)
 
     @property
-    def spent(self) -> bool:
-        """Never: it holds until taken back."""
-        return False
+    def in_force(self) -> bool:
+        """Whether it is neither healed nor used up."""
+        return self._healed is not None
 
-    def refuse(self, request: Request) -> ApiServerError | None:
-        """403 for what it covers."""
-        if request.resource is None or not self.target.covers(request):
-            return None
-        gvr = request.resource
-        plural = f"{gvr.resource}/{request.subresource}" if request.subresource else gvr.resource
-        scope = f'in the namespace "{request.namespace}"' if request.namespace else "at the cluster scope"
-        why = f'User "{self.user}" cannot {request.verb} resource "{plural}" in API group "{gvr.group}" {scope}'
-        return ForbiddenError(GroupResource(gvr.group, gvr.resource), request.name, why)
+    def begin(self, part: Target, healed: Callable[[Fault], None]) -> None:
+        """Take force, as made for some part of a server; ``healed`` is called once, when it ends."""
+        self.part = part
+        self._healed = healed
+
+    def heal(self) -> None:
+        """End the fault; what it held up goes on. Healing it again does nothing."""
+        healed, self._healed = self._healed, None
+        if healed is not None:
+            healed(self)
+
+    def covers(self, request: Request) -> bool:
+        """Whether it concerns a request."""
+        return self.target.covers(request)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.heal()
+
+
+F = TypeVar("F", bound=Fault)
 
 
 class Faults:
-    """The rules in force, in the order they were made."""
+    """The faults in force, in the order they were made; ``changed`` is called when one has begun or ended."""
 
-    def __init__(self) -> None:
-        self._rules: list[Rule] = []
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._faults: list[Fault] = []
+        self._changed = changed
 
-    def add(self, rule: Rule) -> None:
-        """Put a rule in force, after the others."""
-        self._rules.append(rule)
+    def begin(self, fault: F, part: Target | None = None) -> F:
+        """Put a fault in force, made for a part that may be more than its target."""
+        fault.begin(part or fault.target, self._ended)
+        self._faults.append(fault)
+        self._changed()
+        return fault
 
-    def discard(self, rule: Rule) -> None:
-        """Take back every rule equal to the given one."""
-        self._rules = [each for each in self._rules if each != rule]
+    def heal(self, part: Target | None = None) -> None:
+        """Heal the faults that were made for just this part; without one, all. The latest goes first."""
+        for fault in reversed(tuple(self._faults)):
+            if part is None or fault.part == part:
+                fault.heal()
 
-    def check(self, request: Request) -> None:
-        """Let a request pass, or not.
+    def of(self, kind: type[F]) -> list[F]:
+        """Those of one kind."""
+        return [fault for fault in self._faults if isinstance(fault, kind)]
 
-        Raises:
-            ApiServerError: what the first rule that has something against it answers.
-        """
-        for rule in self._rules:
-            error = rule.refuse(request)
-            if error is not None:
-                self._rules = [each for each in self._rules if not each.spent]
-                raise error
+    def concerning(self, request: Request, kind: type[F]) -> F | None:
+        """The latest of a kind that concerns a request."""
+        if not self._faults:
+            return None
+        return next((fault for fault in reversed(self.of(kind)) if fault.covers(request)), None)
+
+    def _ended(self, fault: Fault) -> None:
+        self._faults.remove(fault)
+        self._changed()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from aioinformer.testing.encoding import JSON, decode, encode
 from aioinformer.testing.statuses import BadRequestError, ExpiredError, GroupResource
@@ -11,11 +11,11 @@ from aioinformer.testing.statuses import BadRequestError, ExpiredError, GroupRes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aioinformer.testing.mvcc import Snapshot, Store, Stored
+    from aioinformer.testing.mvcc import Snapshot, Stored
     from aioinformer.testing.options import ListOptions
     from aioinformer.testing.selecting import Selection
 
-__all__ = ["Page", "list_page"]
+__all__ = ["Page", "Readable", "list_page"]
 
 _LATEST = -1
 _FORMAT = "meta.k8s.io/v1"
@@ -25,6 +25,19 @@ _INCONSISTENT = (
     " the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the"
     " first chunk was returned and now may show up in the list."
 )
+
+
+class Readable(Protocol):
+    """The store, or a view of it."""
+
+    @property
+    def revision(self) -> int:
+        """The latest there is."""
+        ...
+
+    def snapshot(self, resource: GroupResource, revision: int | None = None) -> Snapshot:
+        """A collection at a revision, or now."""
+        ...
 
 
 class Page(NamedTuple):
@@ -47,7 +60,7 @@ class Page(NamedTuple):
 
 
 def list_page(
-    store: Store, resource: GroupResource, namespace: str | None, options: ListOptions, selection: Selection
+    store: Readable, resource: GroupResource, namespace: str | None, options: ListOptions, selection: Selection
 ) -> Page:
     """The page a list request gets from a store that has reached the requested version.
 

@@ -131,10 +131,11 @@ class Log:
         del self._changes[:count]
         self._dropped += count
 
-    def take(self, position: int, limit: int) -> Sequence[Change]:
-        """At most ``limit`` changes from an absolute position on."""
+    def take(self, position: int, limit: int, horizon: int | None = None) -> Sequence[Change]:
+        """At most ``limit`` changes from an absolute position on, none newer than the horizon."""
         start = position - self._dropped
-        return self._changes[start : start + limit]
+        end = start + limit if horizon is None else min(start + limit, self._index(horizon))
+        return self._changes[start:end]
 
     def forget(self, reader: Reader) -> None:
         """Keep nothing for that reader any more."""
@@ -156,9 +157,9 @@ class Reader:
         self.position = position
         self.wake = wake
 
-    def take(self, limit: int) -> Sequence[Change]:
-        """The next changes, oldest first; empty when it has caught up."""
-        changes = self._log.take(self.position, limit)
+    def take(self, limit: int, horizon: int | None = None) -> Sequence[Change]:
+        """The next changes up to a revision, oldest first; empty when it has caught up."""
+        changes = self._log.take(self.position, limit, horizon)
         self.position += len(changes)
         return changes
 
@@ -182,6 +183,12 @@ class Snapshot:
         first, past = f"{namespace}/", f"{namespace}0"  # "0" follows "/"
         return bisect_left(self.keys, max(first, start_key)), bisect_left(self.keys, past)
 
+    def get(self, namespace: str, name: str) -> Stored | None:
+        """The object as it was."""
+        key = storage_key(namespace, name)
+        index = bisect_left(self.keys, key)
+        return self.objects[index] if index < len(self.keys) and self.keys[index] == key else None
+
 
 class Collection:
     """All objects of one resource, now and in its past."""
@@ -189,6 +196,7 @@ class Collection:
     def __init__(self) -> None:
         self.objects: dict[str, Stored] = {}
         self.changed_at = 0
+        self.compacted = 0
         self._keys: list[str] = []
         self._logs: defaultdict[str | None, Log] = defaultdict(Log)
         self._snapshots: OrderedDict[int, Snapshot] = OrderedDict()
@@ -220,6 +228,7 @@ class Collection:
 
     def compact(self, revision: int) -> None:
         """Forget what lies below a revision."""
+        self.compacted = max(self.compacted, revision)
         for log in self._logs.values():
             log.compact(revision)
         for version in [version for version in self._snapshots if version < min(revision, self.changed_at)]:
@@ -301,9 +310,13 @@ class Store:
         Raises:
             ExpiredError: that revision is compacted.
         """
-        if revision is not None and revision < self.compacted:
+        if revision is not None and revision < self.oldest(resource):
             raise ExpiredError("The resourceVersion for the provided list is too old.")
         return self.collection(resource).snapshot(self.revision if revision is None else revision)
+
+    def oldest(self, resource: GroupResource) -> int:
+        """The oldest revision in which a resource can still be read."""
+        return max(self.compacted, self.collection(resource).compacted)
 
     def compact(self, revision: int) -> None:
         """Make every version older than the given one unreadable."""

@@ -33,31 +33,40 @@ class OpenWatches:
 
     def count(self, target: Target) -> int:
         """How many of the meant watches are open."""
-        return len(self._matching(target))
+        return len(self.matching(target))
 
     def bookmark(self, target: Target) -> None:
         """Have each send a bookmark, if it takes them."""
-        for watch in self._matching(target):
+        for watch in self.matching(target):
             watch.send_bookmark()
 
-    def end(self, target: Target) -> None:
-        """End each cleanly, after what is pending."""
-        for watch in self._matching(target):
-            watch.end()
+    def end(self, target: Target, *, mid_line: bool = False) -> None:
+        """End each cleanly, after what is pending or in the middle of a line."""
+        for watch in self.matching(target):
+            watch.end(mid_line=mid_line)
             self.discard(watch)
 
     def fail(self, target: Target, error: ApiServerError) -> None:
         """End each with an ERROR event, after what is pending."""
-        for watch in self._matching(target):
+        for watch in self.matching(target):
             watch.fail(error)
             self.discard(watch)
 
-    def cut(self, target: Target) -> None:
-        """Drop the connection of each, whatever is pending."""
-        for watch in self._matching(target):
+    def cut(self, target: Target, *, mid_line: bool = False) -> None:
+        """Drop the connection of each, whatever is pending; or send half an event first."""
+        for watch in self.matching(target):
             abort = self._aborts[watch]
             self.discard(watch)
-            abort()
+            if mid_line:
+                watch.break_off()
+            else:
+                abort()
 
-    def _matching(self, target: Target) -> list[Watch]:
+    def wake(self) -> None:
+        """Have each look at what it may send."""
+        for watch in self._aborts:
+            watch.wake()
+
+    def matching(self, target: Target) -> list[Watch]:
+        """The open watches that are meant."""
         return [watch for watch in self._aborts if target.covers(watch.request)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,9 @@ from aioinformer.testing.options import parse_flag
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Journal", "Request", "parse_request"]
+__all__ = ["Journal", "Request", "parse_request", "product"]
 
+_PRODUCT_END = re.compile(r"[/ ]")
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 _CORE_PARTS, _GROUP_PARTS = 2, 3  # api/v1, apis/apps/v1
 
@@ -38,6 +40,16 @@ class Request:
     user_agent: str = ""
     number: int = 0
     status: int = 0
+
+    @property
+    def client(self) -> str:
+        """What the client calls itself: its User-Agent up to the first slash or space."""
+        return product(self.user_agent)
+
+
+def product(user_agent: str) -> str:
+    """Who a User-Agent says that it is, without version and comments."""
+    return _PRODUCT_END.split(user_agent, maxsplit=1)[0]
 
 
 def parse_request(method: str, path: str, query: Mapping[str, str], user_agent: str = "") -> Request:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from hmac import compare_digest
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import web
 
 from aioinformer.testing import answers
 from aioinformer.testing.bodies import APPLY, read_document, read_patch
+from aioinformer.testing.conditions import Shortened
 from aioinformer.testing.discovery import VERSION, Discovery
 from aioinformer.testing.keepers import PODS
+from aioinformer.testing.link import Link, Links
 from aioinformer.testing.listing import list_page
 from aioinformer.testing.openapi import OpenAPI
 from aioinformer.testing.options import ListOptions, check_version
+from aioinformer.testing.refusals import Refusal
 from aioinformer.testing.rendering import Rendering, negotiate
 from aioinformer.testing.requests import Journal, Request, parse_request
 from aioinformer.testing.statuses import (
@@ -27,9 +29,9 @@ from aioinformer.testing.statuses import (
     MethodNotAllowedError,
     NotFoundError,
     TooLargeVersionError,
-    UnauthorizedError,
     success,
 )
+from aioinformer.testing.view import View
 from aioinformer.testing.watching import Watch, WatchScope, WatchTiming
 from aioinformer.testing.writing import ObjectPath, typed
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from aioinformer.testing.faults import Faults
     from aioinformer.testing.mvcc import Stored
     from aioinformer.testing.open_watches import OpenWatches
+    from aioinformer.testing.tokens import Tokens
 
 __all__ = ["Router"]
 
@@ -55,7 +58,17 @@ _NO_PAGE = "404 page not found\n"
 _PATCH_OPTIONS = GroupResource("meta.k8s.io", "PatchOptions")
 _HEALTH = ("/healthz", "/livez", "/readyz")
 
-Answer = Callable[[web.BaseRequest, Request, ObjectPath], Awaitable[web.StreamResponse]]
+
+class Call(NamedTuple):
+    """One request being answered: as it came, as it was understood, what it may see, and the way back."""
+
+    http: web.BaseRequest
+    request: Request
+    view: View
+    link: Link
+
+
+Answer = Callable[[Call, ObjectPath], Awaitable[web.StreamResponse]]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -69,7 +82,8 @@ class Router:
     journal: Journal
     faults: Faults
     watches: OpenWatches
-    token: str | None
+    links: Links
+    tokens: Tokens
     bookmark_interval: float
     version_wait: float
     _verbs: dict[str, Answer] = field(init=False)
@@ -93,23 +107,32 @@ class Router:
         """Answer one request; refusals become Status bodies."""
         parsed = parse_request(http.method, http.path, dict(http.query), http.headers.get("User-Agent", ""))
         request = self.journal.arrived(parsed)
-        try:
-            self._authenticate(http)
-            self.faults.check(request)
-            response = await self._route(http, request)
-        except ApiServerError as refusal:
-            response = answers.error(refusal)
-        self.journal.answered(request, response.status)
-        return response
+        link = Link(request, http.transport, faults=self.faults, journal=self.journal)
+        call = Call(http, request, View(self.cluster.store, self.faults, request), link)
+        with self.links.open(link):
+            if link.is_refused:
+                return await link.reset()
+            await link.clear()
+            try:
+                self.tokens.check(request, http.headers.get("Authorization", ""))
+                response = self._refusal(request) or await self._route(call)
+            except ApiServerError as refusal:
+                response = answers.error(refusal)
+            if not response.prepared:
+                await link.clear()
+            self.journal.answered(request, response.status)
+            return response
 
-    def _authenticate(self, http: web.BaseRequest) -> None:
-        given = http.headers.get("Authorization", "")
-        if self.token is not None and not compare_digest(given.encode(), f"Bearer {self.token}".encode()):
-            raise UnauthorizedError
+    def _refusal(self, request: Request) -> web.Response | None:
+        for fault in self.faults.of(Refusal):
+            if fault.covers(request) and (response := fault.answer(request)):
+                return response
+        return None
 
-    async def _route(self, http: web.BaseRequest, request: Request) -> web.StreamResponse:
+    async def _route(self, call: Call) -> web.StreamResponse:
+        request = call.request
         if request.resource is None:
-            return self._document(http, request)
+            return self._document(call.http, request)
         served = self.cluster.catalog.get(request.resource)
         if served is None:
             if self.cluster.catalog.has_version(request.resource):
@@ -127,7 +150,7 @@ class Router:
         if request.subresource and request.verb == "delete":
             raise MethodNotAllowedError
         namespace = (request.namespace or "") if served.namespaced else ""
-        return await answer(http, request, ObjectPath(served, namespace, request.name, request.subresource))
+        return await answer(call, ObjectPath(served, namespace, request.name, request.subresource))
 
     def _document(self, http: web.BaseRequest, request: Request) -> web.StreamResponse:
         path = request.path.rstrip("/")
@@ -145,90 +168,102 @@ class Router:
         response.headers["Content-Type"] = found[1]
         return response
 
-    async def _get(self, http: web.BaseRequest, request: Request, path: ObjectPath) -> web.StreamResponse:
-        rendering = _rendering(http, path.served, wants_list=False)
-        version = request.query.get("resourceVersion", "")
+    async def _get(self, call: Call, path: ObjectPath) -> web.StreamResponse:
+        rendering = _rendering(call, path.served, wants_list=False)
+        version = call.request.query.get("resourceVersion", "")
         check_version(version, for_list=False)
-        await self._reach(int(version or 0))
-        stored = self.cluster.store.get(path.group_resource, path.namespace, path.name)
+        await self._reach(call.view, int(version or 0))
+        stored = call.view.get(path.group_resource, path.namespace, path.name)
         if stored is None:
             raise NotFoundError(path.group_resource, path.name)
-        return await answers.parts(http, [rendering.object(stored), b"\n"])
+        return await answers.parts(call.http, [rendering.object(stored), b"\n"], call.link)
 
-    async def _list(self, http: web.BaseRequest, request: Request, path: ObjectPath) -> web.StreamResponse:
-        rendering = _rendering(http, path.served, wants_list=True)
-        options = ListOptions.parse(request.query)
+    async def _list(self, call: Call, path: ObjectPath) -> web.StreamResponse:
+        rendering = _rendering(call, path.served, wants_list=True)
+        options = ListOptions.parse(call.request.query)
         selection = self.cluster.selection(path.served, options.label_selector, options.field_selector)
-        await self._reach(options.minimum_version)
-        page = list_page(self.cluster.store, path.group_resource, path.namespace or None, options, selection)
-        return await answers.parts(http, rendering.list_parts(page.metadata, page.objects))
+        await self._reach(call.view, options.minimum_version)
+        page = list_page(call.view, path.group_resource, path.namespace or None, options, selection)
+        parts = rendering.list_parts(page.metadata, call.view.shown(page.objects))
+        return await answers.parts(call.http, parts, call.link)
 
-    async def _watch(self, http: web.BaseRequest, request: Request, path: ObjectPath) -> web.StreamResponse:
-        rendering = _rendering(http, path.served, wants_list=False)
-        options = ListOptions.parse(request.query)
+    async def _watch(self, call: Call, path: ObjectPath) -> web.StreamResponse:
+        rendering = _rendering(call, path.served, wants_list=False)
+        options = ListOptions.parse(call.view.query)
         selection = self.cluster.selection(path.served, options.label_selector, options.field_selector)
         scope = WatchScope(path.group_resource, path.namespace or None, selection, rendering)
         refusal: ApiServerError | None = None
         if options.starts_with_state:
             try:
-                await self._reach(options.minimum_version)
+                await self._reach(call.view, options.minimum_version)
             except TooLargeVersionError as error:
                 refusal = error
         timeout = options.timeout_seconds or _SHORTEST_DEFAULT_TIMEOUT * (1 + self._jitter.random())
         timing = WatchTiming(self.bookmark_interval, timeout)
-        watch = Watch(self.cluster.store, scope, options, request=request, timing=timing)
+        watch = Watch(call.view, scope, options, request=call.request, timing=timing)
         if refusal is not None:
             watch.refuse(refusal)
         try:
-            return await self._stream(http, watch)
+            return await self._stream(call, watch)
         finally:
             watch.close()
 
-    async def _stream(self, http: web.BaseRequest, watch: Watch) -> web.StreamResponse:
+    async def _stream(self, call: Call, watch: Watch) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": answers.JSON_TYPE})
-        await response.prepare(http)
+        await call.link.clear()
+        await response.prepare(call.http)
         self.journal.answered(watch.request, response.status)
-        self.watches.add(watch, lambda: _abort(http))
-        try:
-            await watch.run(response.write)
-        finally:
-            self.watches.discard(watch)
+        shortened = self.faults.concerning(call.request, Shortened)
+        if shortened is None or shortened.after > 0:
+            await self._run(call, watch, response.write)
+        if watch.broken:
+            await call.link.hang_up()
+        await call.link.clear()
         await response.write_eof()
         return response
 
-    async def _create(self, http: web.BaseRequest, request: Request, path: ObjectPath) -> web.StreamResponse:
-        document = await read_document(http, path.served.kind)
-        stored = self.cluster.writer.create(path, document, dry_run="dryRun" in request.query)
+    async def _run(self, call: Call, watch: Watch, write: Callable[[bytes], Awaitable[None]]) -> None:
+        self.watches.add(watch, call.link.drop)
+        if shortened := self.faults.concerning(call.request, Shortened):
+            shortened.limit(watch)
+        try:
+            await watch.run(lambda chunk: call.link.send(write, chunk))
+        finally:
+            self.watches.discard(watch)
+
+    async def _create(self, call: Call, path: ObjectPath) -> web.StreamResponse:
+        document = await read_document(call.http, path.served.kind)
+        stored = self.cluster.writer.create(path, document, dry_run="dryRun" in call.request.query)
         return answers.document(typed(path.served, stored), 201)
 
-    async def _update(self, http: web.BaseRequest, request: Request, path: ObjectPath) -> web.StreamResponse:
-        document = await read_document(http, path.served.kind)
-        stored = self.cluster.writer.update(path, document, dry_run="dryRun" in request.query)
+    async def _update(self, call: Call, path: ObjectPath) -> web.StreamResponse:
+        document = await read_document(call.http, path.served.kind)
+        stored = self.cluster.writer.update(path, document, dry_run="dryRun" in call.request.query)
         return answers.document(typed(path.served, stored))
 
-    async def _patch(self, http: web.BaseRequest, request: Request, path: ObjectPath) -> web.StreamResponse:
-        change = await read_patch(http, builtin=path.served.builtin)
-        dry_run = "dryRun" in request.query
+    async def _patch(self, call: Call, path: ObjectPath) -> web.StreamResponse:
+        change = await read_patch(call.http, builtin=path.served.builtin)
+        dry_run = "dryRun" in call.request.query
         missing = self.cluster.store.get(path.group_resource, path.namespace, path.name) is None
-        if http.content_type == APPLY and not request.query.get("fieldManager"):
+        if call.http.content_type == APPLY and not call.request.query.get("fieldManager"):
             message = "Required value: is required for apply patch"
             raise InvalidError(_PATCH_OPTIONS, "", "fieldManager", message, cause="FieldValueRequired")
-        if http.content_type == APPLY and missing:
+        if call.http.content_type == APPLY and missing:
             created = self.cluster.writer.create(path, change({}), dry_run=dry_run)
             return answers.document(typed(path.served, created), 201)
         stored = self.cluster.writer.patch(path, change, dry_run=dry_run)
         return answers.document(typed(path.served, stored))
 
-    async def _delete(self, http: web.BaseRequest, request: Request, path: ObjectPath) -> web.StreamResponse:
-        options = await _delete_options(http, request)
+    async def _delete(self, call: Call, path: ObjectPath) -> web.StreamResponse:
+        options = await _delete_options(call)
         stored, gone = self.cluster.writer.delete(path, options)
         if gone and path.group_resource not in _RETURNED_WHEN_DELETED:
             return answers.document(success(path.group_resource, path.name, stored.uid))
         return answers.document(typed(path.served, stored))
 
-    async def _delete_collection(self, http: web.BaseRequest, request: Request, path: ObjectPath) -> web.StreamResponse:
-        delete_options = await _delete_options(http, request)
-        options = ListOptions.parse(request.query)
+    async def _delete_collection(self, call: Call, path: ObjectPath) -> web.StreamResponse:
+        delete_options = await _delete_options(call)
+        options = ListOptions.parse(call.request.query)
         selection = self.cluster.selection(path.served, options.label_selector, options.field_selector)
         page = list_page(self.cluster.store, path.group_resource, path.namespace or None, options, selection)
         deleted: list[Stored] = []
@@ -236,29 +271,23 @@ class Router:
             victim = ObjectPath(path.served, stored.namespace, stored.name)
             deleted.append(self.cluster.writer.delete(victim, delete_options).stored)
         rendering = Rendering.whole(path.served)
-        return await answers.parts(http, rendering.list_parts(page.metadata, deleted))
+        return await answers.parts(call.http, rendering.list_parts(page.metadata, deleted), call.link)
 
-    async def _reach(self, wanted: int) -> None:
+    async def _reach(self, view: View, wanted: int) -> None:
         """Hold a request until its version has come about, within limits."""
-        store = self.cluster.store
         try:
             async with asyncio.timeout(self.version_wait):
-                await self.journal.until(lambda: store.revision >= wanted)
+                await self.journal.until(lambda: view.revision >= wanted)
         except TimeoutError:
-            raise TooLargeVersionError(wanted, store.revision) from None
+            raise TooLargeVersionError(wanted, view.revision) from None
 
 
-def _rendering(http: web.BaseRequest, served: Served, *, wants_list: bool) -> Rendering:
-    return negotiate(http.headers.get("Accept", ""), served, wants_list=wants_list)
+def _rendering(call: Call, served: Served, *, wants_list: bool) -> Rendering:
+    return negotiate(call.http.headers.get("Accept", ""), served, wants_list=wants_list)
 
 
-async def _delete_options(http: web.BaseRequest, request: Request) -> JSON:
-    options = await read_document(http, "DeleteOptions")
-    if "dryRun" in request.query:
+async def _delete_options(call: Call) -> JSON:
+    options = await read_document(call.http, "DeleteOptions")
+    if "dryRun" in call.request.query:
         options["dryRun"] = ["All"]
     return options
-
-
-def _abort(http: web.BaseRequest) -> None:
-    if http.transport is not None:
-        http.transport.abort()

@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypedDict, Unpack
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self
 
-from aiohttp import web
-from kubernetes_asyncio.client import ApiClient, Configuration
-
-from aioinformer.resource import APIResource, GroupVersionResource
+from aioinformer.testing.clients import make_client, write_kubeconfig
 from aioinformer.testing.cluster import Cluster
-from aioinformer.testing.encoding import JSON, encode
-from aioinformer.testing.faults import Faults, Forbidden, Refusal, Target
+from aioinformer.testing.conditions import Refused
+from aioinformer.testing.faults import Fault, Faults, Target
+from aioinformer.testing.front import Front
+from aioinformer.testing.installing import uninstall
+from aioinformer.testing.link import Links
 from aioinformer.testing.open_watches import OpenWatches
 from aioinformer.testing.requests import Journal, Request
 from aioinformer.testing.routes import Router
-from aioinformer.testing.statuses import ApiServerError, GroupResource
+from aioinformer.testing.statuses import GroupResource
+from aioinformer.testing.tokens import Tokens
+from aioinformer.testing.verbs import FaultVerbs, Premises
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kubernetes_asyncio.client import ApiClient
+
+    from aioinformer.resource import GroupVersionResource
     from aioinformer.testing.catalog import ResourceLike
     from aioinformer.testing.mvcc import Change
 
-__all__ = ["ApiServer", "StatusFields"]
+__all__ = ["ApiServer"]
 
 _HOST = "127.0.0.1"
-_USER = "test-user"
-_SHUTDOWN = 0.1  # seconds a response may take to finish before its connection is dropped
-_ACCEPT_TURNS = 3  # loop iterations from accept() until aiohttp knows of the connection
-
-
-class StatusFields(TypedDict, total=False):
-    """What an injected error says besides its code; ``retry_after`` is in whole seconds."""
-
-    reason: str
-    message: str
-    retry_after: int
 
 
 @dataclass(eq=False, kw_only=True)
-class ApiServer(Cluster):
+class ApiServer(Cluster, FaultVerbs):
     """A `Cluster` behind HTTP on 127.0.0.1, for as long as ``async with`` lasts.
 
     Args:
@@ -59,9 +53,23 @@ class ApiServer(Cluster):
 
     def __post_init__(self) -> None:
         self._journal = Journal()
-        self._faults = Faults()
+        self._faults = Faults(self._faults_changed)
         self._watches = OpenWatches(self._journal.changed)
-        super().__post_init__()
+        self._links = Links()
+        self._tokens = Tokens(self.token, self._token_renewed)
+        self._front: Front | None = None
+        Cluster.__post_init__(self)
+        premises = Premises(
+            catalog=self.catalog,
+            store=self.store,
+            journal=self._journal,
+            faults=self._faults,
+            watches=self._watches,
+            links=self._links,
+            tokens=self._tokens,
+            expire=self._expire,
+        )
+        FaultVerbs.__init__(self, premises, Target())
         self.store.subscribe(self._written)
 
     async def __aenter__(self) -> Self:
@@ -70,34 +78,22 @@ class ApiServer(Cluster):
             journal=self._journal,
             faults=self._faults,
             watches=self._watches,
-            token=self.token,
+            links=self._links,
+            tokens=self._tokens,
             bookmark_interval=self.bookmark_interval,
             version_wait=self.version_wait,
         )
-        self._front = web.Server(router.handle, handler_cancellation=True, access_log=None)
-        self._listener = await asyncio.get_running_loop().create_server(self._front, _HOST, self.port)
-        self.port = self._listener.sockets[0].getsockname()[1]
+        self._front = Front(_HOST, self.port, router.handle)
+        self.port = self._front.port
+        self._faults_changed()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
+        front, self._front = self._front, None
         self._watches.end(Target())
-        await self._stop_accepting()
-        transports = [connection.transport for connection in self._front.connections]
-        self._front.pre_shutdown()
-        await self._front.shutdown(_SHUTDOWN)
-        for transport in transports:
-            if transport is not None:
-                transport.abort()  # a client that does not read would keep a merely closed one open
-        await asyncio.sleep(0)
-
-    async def _stop_accepting(self) -> None:
-        """Close the listener once asyncio has made transports of all it accepted: earlier it would leak their sockets."""
-        loop = asyncio.get_running_loop()
-        for socket in self._listener.sockets:
-            loop.remove_reader(socket.fileno())
-        for _ in range(_ACCEPT_TURNS):
-            await asyncio.sleep(0)
-        self._listener.close()
+        self._links.drop_held()
+        if front is not None:
+            await front.aclose()
 
     @property
     def url(self) -> str:
@@ -109,95 +105,80 @@ class ApiServer(Cluster):
         """Every HTTP request so far, in order of arrival."""
         return self._journal.requests
 
-    def api_client(self) -> ApiClient:
-        """A new client aimed at this server, with its token. The caller closes it. Needs a running loop."""
-        keys = {} if self.token is None else {"BearerToken": f"Bearer {self.token}"}
-        return ApiClient(Configuration(host=self.url, api_key=keys))
+    def api_client(self, name: str = "", *, refresh: bool = False) -> ApiClient:
+        """A new client aimed at this server, with its token. The caller closes it. Needs a running loop.
+
+        The name is what ``on(client=...)`` knows it by; it is sent as the User-Agent. With ``refresh`` the client gets the latest token
+        once its own has been refused, as from a credentials plugin.
+        """
+        return make_client(self.url, self._tokens, name=name, refresh=refresh)
 
     def write_kubeconfig(self, path: str | Path) -> None:
-        """Write a kubeconfig for this server, for kubectl or any client library."""
-        name = "aioinformer-testing"
-        user = {"token": self.token} if self.token is not None else {}
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": name, "cluster": {"server": self.url}}],
-            "users": [{"name": name, "user": user}],
-            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
-            "current-context": name,
-        }
-        Path(path).write_bytes(encode(config))
+        """Write a kubeconfig for this server with its present token, for kubectl or any client library."""
+        write_kubeconfig(path, self.url, self.token)
+
+    def watches(self, resource: ResourceLike | None = None) -> tuple[Request, ...]:
+        """The open watches of one resource or of all, as the requests that opened them; ``on(watch=...)`` takes one."""
+        matching = self._watches.matching(self._premises.target(resource))
+        return tuple(self._journal.requests[watch.request.number - 1] for watch in matching)
 
     def open_watches(self, resource: ResourceLike | None = None) -> int:
         """How many watches, of one resource or of all, are open."""
-        return self._watches.count(self._target(resource))
+        return self._watches.count(self._premises.target(resource))
 
     async def wait_for_watches(self, count: int, resource: ResourceLike | None = None) -> None:
         """Return as soon as exactly that many watches are open. Cancelling is harmless."""
-        target = self._target(resource)
+        target = self._premises.target(resource)
         await self._journal.until(lambda: self._watches.count(target) == count)
 
     async def wait_for_requests(
         self, count: int, resource: ResourceLike | None = None, *, verb: str | None = None
     ) -> None:
         """Return as soon as at least that many requests of a verb for a resource have arrived. Cancelling is harmless."""
-        target = self._target(resource, verb)
+        target = self._premises.target(resource, verb)
         await self._journal.until(lambda: sum(target.covers(request) for request in self._journal.requests) >= count)
 
-    def cut_watches(self, resource: ResourceLike | None = None) -> None:
-        """Drop the connections of open watches in mid-stream; what they had not sent is lost."""
-        self._watches.cut(self._target(resource))
-
-    def end_watches(self, resource: ResourceLike | None = None) -> None:
-        """End open watches cleanly, as at their time-out."""
-        self._watches.end(self._target(resource))
-
-    def send_bookmarks(self, resource: ResourceLike | None = None) -> None:
-        """Have open watches that allow bookmarks send one now."""
-        self._watches.bookmark(self._target(resource))
-
-    def emit_error(self, status: int, resource: ResourceLike | None = None, **fields: Unpack[StatusFields]) -> None:
-        """End open watches with an ERROR event that carries a Status with that code."""
-        self._watches.fail(self._target(resource), _error(status, fields))
-
-    def respond(
+    def on(
         self,
-        status: int,
-        *,
         resource: ResourceLike | None = None,
-        verb: str | None = None,
-        times: int = 1,
-        **fields: Unpack[StatusFields],
-    ) -> None:
-        """Answer the next ``times`` matching requests with a Status of that code instead of serving them."""
-        self._faults.add(Refusal(self._target(resource, verb), _error(status, fields), times))
+        *,
+        namespace: str | None = None,
+        client: str | None = None,
+        watch: Request | None = None,
+    ) -> FaultVerbs:
+        """The fault verbs for a part: requests for a resource, in a namespace, of a client; or one of the `watches`.
 
-    def forbid(self, resource: ResourceLike, namespace: str | None = None) -> None:
-        """Answer 403 to requests for a resource, in one namespace or (``None``) everywhere, until `permit`.
+        A namespace means the requests that name it, not those for all. A client is known by what it was named in `api_client`, or by
+        what its User-Agent begins with (``"kubectl"``).
 
-        Forbidden in one namespace only, requests for all namespaces still pass.
+        Raises:
+            LookupError: the resource is not served.
         """
-        self._faults.add(self._forbidden(resource, namespace))
+        target = self._premises.target(resource)
+        number = None if watch is None else watch.number
+        return FaultVerbs(self._premises, replace(target, namespace=namespace, client=client, number=number))
 
-    def permit(self, resource: ResourceLike, namespace: str | None = None) -> None:
-        """Take back `forbid` with the same arguments."""
-        self._faults.discard(self._forbidden(resource, namespace))
+    def heal(self) -> None:
+        """End all faults that are in force."""
+        self._faults.heal()
+
+    def uninstall(self, crd: ResourceLike) -> Fault:
+        """Take a custom resource away with all its objects, until healed: then it is back, empty.
+
+        Watches see the deletions and end; requests are answered 404. It may also be installed again otherwise.
+
+        Stands for ``helm uninstall``, or a CustomResourceDefinition deleted by mistake.
+
+        Raises:
+            LookupError: the resource is not served.
+            ValueError: it is built in.
+        """
+        return self._faults.begin(uninstall(self, crd))
 
     def compact(self, revision: int | None = None) -> None:
         """As `Cluster.compact`, waking the requests that wait for a version."""
         super().compact(revision)
         self._journal.changed()
-
-    def _forbidden(self, resource: ResourceLike, namespace: str | None) -> Forbidden:
-        target = self._target(resource)
-        return Forbidden(Target(target.resource, namespace=namespace), _USER)
-
-    def _target(self, resource: ResourceLike | None, verb: str | None = None) -> Target:
-        if isinstance(resource, APIResource):
-            resource = resource.gvr
-        if isinstance(resource, GroupVersionResource):  # which need not be served (any more)
-            return Target(GroupResource(resource.group, resource.resource), verb)
-        return Target(None if resource is None else self.catalog.find(resource).group_resource, verb)
 
     def _withdraw(self, gvr: GroupVersionResource) -> None:
         super()._withdraw(gvr)
@@ -206,8 +187,21 @@ class ApiServer(Cluster):
     def _written(self, _change: Change) -> None:
         self._journal.changed()
 
+    def _expire(self, resource: GroupResource | None) -> None:
+        if resource is None:
+            self.compact()
+        else:
+            self.store.collection(resource).compact(self.store.advance())
+            self._journal.changed()
 
-def _error(status: int, fields: StatusFields) -> ApiServerError:
-    retry_after = fields.get("retry_after")
-    details: JSON | None = {"retryAfterSeconds": retry_after} if retry_after is not None else None
-    return ApiServerError(status, fields.get("reason"), fields.get("message"), details=details)
+    def _token_renewed(self, token: str) -> None:
+        self.token = token
+
+    def _faults_changed(self) -> None:
+        if self._front is not None:
+            if any(fault.shuts_the_port for fault in self._faults.of(Refused)):
+                self._front.shut()
+            else:
+                self._front.open()
+        self._watches.wake()
+        self._journal.changed()

@@ -11,10 +11,11 @@ from aioinformer.testing.rendering import Rendering
 from aioinformer.testing.statuses import ApiServerError, ExpiredError, GroupResource
 
 if TYPE_CHECKING:
-    from aioinformer.testing.mvcc import Snapshot, Store
+    from aioinformer.testing.mvcc import Snapshot
     from aioinformer.testing.options import ListOptions
     from aioinformer.testing.requests import Request
     from aioinformer.testing.selecting import Selection
+    from aioinformer.testing.view import View
 
 __all__ = ["Watch", "WatchScope", "WatchTiming"]
 
@@ -48,33 +49,47 @@ class Watch:
     """
 
     def __init__(
-        self, store: Store, scope: WatchScope, options: ListOptions, *, request: Request, timing: WatchTiming
+        self, view: View, scope: WatchScope, options: ListOptions, *, request: Request, timing: WatchTiming
     ) -> None:
         self.request = request
-        self._store = store
+        self.broken = False
+        self._view = view
         self._scope = scope
         self._options = options
         self._timing = timing
         self._awake = asyncio.Event()
         self._bookmark_due = False
+        self._interjection = b""
         self._last_words = b""
         self._over = False
-        self.started_at = store.revision
-        expired = not self._skips_history and options.minimum_version < store.compacted
+        self._in_mid_line = False
+        self._limits: list[asyncio.TimerHandle] = []
+        self.started_at = view.revision
+        oldest = view.oldest(scope.resource)
+        expired = not self._skips_history and options.minimum_version < oldest
         start = self.started_at if self._skips_history or expired else options.minimum_version
-        self._reader = store.collection(scope.resource).log(scope.namespace).read(start, self._awake.set)
-        self._floor = start
-        self._state = store.snapshot(scope.resource) if options.starts_with_state else None
+        self._reader = view.log(scope.resource, scope.namespace).read(start, self._awake.set)
+        self._floor = self._reached = start
+        self._state = view.snapshot(scope.resource) if options.starts_with_state else None
         if expired:
-            self.refuse(ExpiredError(f"too old resource version: {options.minimum_version} ({store.compacted})"))
+            self.refuse(ExpiredError(f"too old resource version: {options.minimum_version} ({oldest})"))
 
     @property
     def _skips_history(self) -> bool:
         return self._options.starts_with_state or self._options.minimum_version == 0
 
+    def wake(self) -> None:
+        """Have it look at what it may send."""
+        self._awake.set()
+
     def send_bookmark(self) -> None:
         """Have a bookmark sent now, if this watch takes bookmarks."""
         self._bookmark_due = self._options.bookmarks
+        self._awake.set()
+
+    def interject(self, line: bytes) -> None:
+        """Have a line sent that is none of its own, before what is pending."""
+        self._interjection += line
         self._awake.set()
 
     def fail(self, error: ApiServerError) -> None:
@@ -87,14 +102,27 @@ class Watch:
         self._state = None
         self.fail(error)
 
-    def end(self) -> None:
-        """End cleanly after what is pending."""
+    def end(self, *, mid_line: bool = False) -> None:
+        """End cleanly after what is pending, or in the middle of the next event's line (of a bookmark's, if there is no event)."""
         self._over = True
+        self._in_mid_line = mid_line
         self._awake.set()
+
+    def break_off(self) -> None:
+        """End in the middle of a line, with ``broken`` set: the connection is to be dropped."""
+        self.broken = True
+        self.end(mid_line=True)
+
+    def end_in(self, seconds: float, *, if_still: Callable[[], bool]) -> None:
+        """End cleanly after some time, on a condition asked for then. Needs a running loop."""
+        timer = asyncio.get_running_loop().call_later(seconds, lambda: self.end() if if_still() else None)
+        self._limits.append(timer)
 
     def close(self) -> None:
         """Give up the place in the log."""
         self._reader.close()
+        for timer in self._limits:
+            timer.cancel()
 
     async def run(self, send: Send) -> None:
         """Send chunks until the watch is ended or its time is up. Cancelling it loses what was not sent."""
@@ -114,18 +142,19 @@ class Watch:
         if state is None:
             return
         for chunk in self._initial_chunks(state):
+            if self._in_mid_line:
+                return
             await send(chunk)
             await asyncio.sleep(0)
-        if self._options.wants_end_mark:
+        if self._options.wants_end_mark and self._view.sends_bookmarks(initial=True):
             await send(self._scope.rendering.bookmark(self.started_at, initial_end=True))
 
     def _initial_chunks(self, snapshot: Snapshot) -> Iterator[bytes]:
         start, end = snapshot.span(self._scope.namespace)
         for first in range(start, end, _EVENTS_A_CHUNK):
             objects = snapshot.objects[first : min(end, first + _EVENTS_A_CHUNK)]
-            chunk = b"".join(
-                self._scope.rendering.added(each) for each in objects if self._scope.selection.matches(each)
-            )
+            matching = [each for each in objects if self._scope.selection.matches(each)]
+            chunk = b"".join(map(self._scope.rendering.added, self._view.shown(matching)))
             if chunk:
                 yield chunk
 
@@ -134,6 +163,9 @@ class Watch:
         bookmark_at = self._next_bookmark(loop.time(), deadline)
         while True:
             self._awake.clear()
+            if self._in_mid_line:
+                await send(self._half_line())
+                return
             if bookmark_at is not None and loop.time() >= bookmark_at:
                 self._bookmark_due = self._options.bookmarks
                 bookmark_at = self._next_bookmark(loop.time(), deadline)
@@ -155,20 +187,43 @@ class Watch:
                 raise
 
     def _chunk(self) -> bytes:
-        lines: list[bytes] = []
-        while changes := self._reader.take(_EVENTS_A_CHUNK):
+        """What to send now; nothing if there is nothing to say, for the moment or, once over, at all."""
+        if self._interjection:
+            words, self._interjection = self._interjection, b""
+            return words
+        if events := b"".join(self._take_events()):
+            return events
+        if self._bookmark_due:
+            self._bookmark_due = False
+            if bookmark := self._bookmark():
+                return bookmark
+        words, self._last_words = self._last_words, b""
+        return words
+
+    def _half_line(self) -> bytes:
+        lines = [line for line in self._take_events() if line]
+        line = lines[0] if lines else self._scope.rendering.bookmark(self._view.revision, initial_end=False)
+        return line[: len(line) // 2]
+
+    def _take_events(self) -> list[bytes]:
+        """The lines of the next changes that make any; empty when all that can be seen is sent."""
+        while changes := self._reader.take(_EVENTS_A_CHUNK, self._view.horizon):
+            self._reached = max(self._reached, changes[-1].revision)
             lines = [
-                self._scope.rendering.event(change, self._scope.selection)
+                self._scope.rendering.event(self._view.shown_change(change), self._scope.selection)
                 for change in changes
                 if change.revision > self._floor
             ]
             if any(lines):
-                return b"".join(lines)
-        if self._bookmark_due:
-            self._bookmark_due = False
-            return self._scope.rendering.bookmark(max(self._store.revision, self._floor), initial_end=False)
-        words, self._last_words = self._last_words, b""
-        return words
+                return lines
+        return []
+
+    def _bookmark(self) -> bytes:
+        """A bookmark, unless it would lead back behind what was sent already, or is not let through."""
+        revision = self._view.revision
+        if revision < self._reached or not self._view.sends_bookmarks():
+            return b""
+        return self._scope.rendering.bookmark(revision, initial_end=False)
 
     def _next_bookmark(self, now: float, deadline: float) -> float | None:
         at = min(now + self._timing.bookmark_interval, deadline - _LAST_BOOKMARK)

@@ -12,6 +12,7 @@ import yaml
 from kubernetes_asyncio.client import ApiClient, Configuration
 
 from aioinformer.resource import GroupVersionResource, ResourceName, find_builtin
+from tests.conformance.middleman import Middleman
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -39,13 +40,15 @@ class Backend(Protocol):
 
 
 class Wire:
-    """A TCP proxy in front of the server: counts connections, cuts them, and refuses new ones."""
+    """A TCP proxy in front of the server: counts connections, cuts them, refuses new ones, and holds what they carry."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
         self._writers: set[asyncio.StreamWriter] = set()
         self._serving = 0
         self._server: asyncio.Server | None = None
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self.refusing = False
         self.accepted = 0
 
@@ -62,6 +65,7 @@ class Wire:
         assert self._server is not None
         self._server.close()
         self.refusing = True
+        self._flowing.set()
         for _turn in range(10):  # what was accepted in the last turn is served in one of the next, and is cut there
             self.cut()
             await asyncio.sleep(0)
@@ -73,6 +77,10 @@ class Wire:
         """Reset every connection."""
         for writer in list(self._writers):
             writer.transport.abort()
+
+    def stall(self) -> None:
+        """Pass on nothing more, and close nothing."""
+        self._flowing.clear()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.refusing:
@@ -96,6 +104,7 @@ class Wire:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while chunk := await reader.read(1 << 16):
+                await self._flowing.wait()
                 writer.write(chunk)
                 await writer.drain()
         writer.transport.abort()
@@ -121,8 +130,10 @@ class Cluster:
         await self._stack.aclose()
 
     @asynccontextmanager
-    async def client(self, *, token: str | None = None, wire: Wire | None = None) -> AsyncGenerator[ApiClient]:
-        """A client for the library under test, with another token or through a wire if wanted."""
+    async def client(
+        self, *, token: str | None = None, wire: Wire | None = None, host: str | None = None
+    ) -> AsyncGenerator[ApiClient]:
+        """A client for the library under test, with another token, through a wire or to another host if wanted."""
         configuration = Configuration()
         for name in ("host", "ssl_ca_cert", "cert_file", "key_file", "verify_ssl"):
             setattr(configuration, name, getattr(self._configuration, name))
@@ -131,6 +142,7 @@ class Cluster:
             configuration.api_key["BearerToken"] = f"Bearer {token}"
         if wire is not None:
             configuration.host = re.sub(r"://[^/]+", f"://127.0.0.1:{wire.port}", str(configuration.host))
+        configuration.host = host or configuration.host
         async with ApiClient(configuration) as client:
             yield client
 
@@ -140,6 +152,12 @@ class Cluster:
         host, _, port = str(self._configuration.host).partition("://")[2].partition(":")
         async with Wire(host, int(port)) as wire:
             yield wire
+
+    @asynccontextmanager
+    async def middleman(self) -> AsyncGenerator[Middleman]:
+        """An HTTP proxy to this cluster's API server."""
+        async with Middleman(self._configuration) as middleman:
+            yield middleman
 
     async def request(self, method: str, path: str, body: Object | None = None, **query: str) -> Object:
         """A JSON request; the answer, which may be a Status."""

@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 from aioinformer import SharedInformerFactory
+from aioinformer.backoff import Backoff
 from aioinformer.testing import ApiServer
 from aioinformer.testing.control_plane import (
     ControlPlane,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from kubernetes_asyncio.client import ApiClient
 
+    from tests.conformance.middleman import Middleman
+
 
 class Embedded:
     """The API server in a box."""
@@ -42,8 +45,7 @@ class Embedded:
         self.kubeconfig = kubeconfig
 
     async def expire_history(self) -> None:
-        self.server.compact()
-        self.server.cut_watches()
+        self.server.expire_history()
 
     async def open_watches(self, client: Cluster, resource: str) -> int:
         return self.server.open_watches(resource)
@@ -106,7 +108,7 @@ async def cluster(real: Real | None, tmp_path: Path) -> AsyncGenerator[Cluster]:
         async with Cluster(real, namespace, configuration_from(real.kubeconfig)) as cluster:
             yield cluster
         return
-    async with ApiServer(token="administrator") as server:
+    async with ApiServer(token="administrator", version_wait=0.1) as server:
         kubeconfig = tmp_path / "kubeconfig"
         server.write_kubeconfig(kubeconfig)
         backend = Embedded(server, kubeconfig)
@@ -119,6 +121,27 @@ async def client(cluster: Cluster) -> AsyncGenerator[ApiClient]:
     """An administrator's client for the library."""
     async with cluster.client() as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows is shown here; how long it is waited for first, on a virtual clock in tests/listwatch and tests/catalogue."""
+    monkeypatch.setattr(Backoff.__init__, "__kwdefaults__", {"initial": 0.05, "cap": 30.0})
+
+
+@pytest.fixture
+async def middleman(cluster: Cluster) -> AsyncGenerator[Middleman]:
+    """A proxy between the library and the cluster, by which a test changes what passes."""
+    async with cluster.middleman() as middleman:
+        yield middleman
+
+
+@pytest.fixture
+async def through(cluster: Cluster, middleman: Middleman) -> AsyncGenerator[SharedInformerFactory]:
+    """A running factory behind the middleman, scoped to the test's namespace."""
+    async with cluster.client(host=middleman.url) as client:
+        async with SharedInformerFactory(client, namespace=cluster.namespace) as factory:
+            yield factory
 
 
 @pytest.fixture

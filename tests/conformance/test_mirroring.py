@@ -12,29 +12,13 @@ import pytest
 from aioinformer import Added, Deleted, SharedInformerFactory, Synced, Updated
 from tests.conformance.cluster import CONFIGMAPS, Cluster
 from tests.conformance.conftest import Embedded
+from tests.conformance.mirrors import PATIENCE, assert_mirrors, touch
 
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import ApiClient
 
-    from aioinformer import Informer, InformerOptions, KubeObject
+    from aioinformer import InformerOptions
     from aioinformer.listwatch import InitialList
-
-PATIENCE = 30.0
-"""Seconds until a hanging test fails; nothing here takes that long."""
-
-
-async def assert_mirrors(informer: Informer[KubeObject], cluster: Cluster) -> None:
-    """The cache holds just what a fresh LIST says, every byte of every object."""
-    await informer.wait_for_version(await touch(cluster), timeout=PATIENCE)
-    listed = {f"{o['metadata']['namespace']}/{o['metadata']['name']}": o for o in await cluster.listed(CONFIGMAPS)}
-    kinds = {"kind": "ConfigMap", "apiVersion": "v1"}
-    assert {o.key: o.to_dict() for o in informer} == {key: kinds | document for key, document in listed.items()}
-
-
-async def touch(cluster: Cluster) -> str:
-    """Write something that the informer sees after all that was written before; its version."""
-    await cluster.request("DELETE", f"{cluster.path(CONFIGMAPS)}/zz-last")
-    return str((await cluster.create(CONFIGMAPS, "zz-last"))["metadata"]["resourceVersion"])
 
 
 @pytest.mark.parametrize("initial_list", ["stream", "consistent", "cached"])

@@ -33,7 +33,7 @@ async def test_forbidden_fails_the_sync_at_once(cluster: Cluster) -> None:
     token = None
     match cluster.backend:
         case Embedded(server=server):
-            server.forbid("secrets")
+            server.on("secrets").revoke()
         case Real(plane=plane) if plane is not None:
             token = plane.powerless_token
         case _:

@@ -36,7 +36,7 @@ async def test_a_broken_connection_ends_the_watch_loop(server: ApiServer, run_ex
     create_pod(server, "first")
     async with run_example("replace_a_watch_loop.py", "before") as program:
         assert await program.line() == "ADDED default/first of 1"
-        server.cut_watches("pods")
+        server.on("pods").cut()
         assert await program.process.wait() == 1
 
 
@@ -48,7 +48,7 @@ async def test_the_informer_tells_what_was_deleted_while_it_was_away(
     async with run_example("replace_a_watch_loop.py", "after") as program:
         lines = [await program.line() for _ in range(3)]
         assert lines == ["ADDED default/first of 2", "ADDED default/second of 2", "caught up with 2"]
-        server.cut_watches("pods")
+        server.on("pods").cut()
         server.delete("pods", "first")
         server.compact()  # the version it knows is forgotten: a watch loop would be answered 410
         assert await program.line() == "DELETED default/first of 1"

@@ -11,6 +11,10 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 
 from aioinformer.testing import answers
+from aioinformer.testing.conditions import Slowed
+from aioinformer.testing.faults import Faults, Target
+from aioinformer.testing.link import Link
+from aioinformer.testing.requests import Journal, Request
 from aioinformer.testing.statuses import ApiServerError
 
 if TYPE_CHECKING:
@@ -18,9 +22,14 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def served(pieces: Sequence[bytes], **headers: str) -> AsyncIterator[aiohttp.ClientResponse]:
+async def served(pieces: Sequence[bytes], *slowed: Slowed, **headers: str) -> AsyncIterator[aiohttp.ClientResponse]:
+    faults = Faults(lambda: None)
+    for fault in slowed:
+        faults.begin(fault)
+
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        return await answers.parts(request, pieces)
+        link = Link(Request("GET", "/", "get"), request.transport, faults=faults, journal=Journal())
+        return await answers.parts(request, pieces, link)
 
     async with (
         RawTestServer(handle, host="127.0.0.1") as server,
@@ -34,6 +43,13 @@ async def test_a_short_body_has_a_length() -> None:
     async with served([b"[1", b",2]"], **{"Accept-Encoding": "gzip"}) as response:
         assert await response.read() == b"[1,2]"
         assert response.headers["Content-Length"] == "5"
+        assert "Content-Encoding" not in response.headers
+
+
+async def test_a_short_body_over_a_slow_link_comes_in_chunks() -> None:
+    async with served([b"[1", b",2]"], Slowed(Target(), 1e9), **{"Accept-Encoding": "gzip"}) as response:
+        assert await response.read() == b"[1,2]"
+        assert response.headers["Transfer-Encoding"] == "chunked"
         assert "Content-Encoding" not in response.headers
 
 

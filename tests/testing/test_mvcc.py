@@ -215,3 +215,40 @@ def test_encoded_events_are_kept_for_recent_changes_only() -> None:
         put(store, "x")
     assert changes[0].lines is None
     assert changes[-1].lines == {}
+
+
+def test_a_reader_stops_at_the_horizon_and_goes_on_when_it_lifts() -> None:
+    store = Store()
+    first, second = put(store, "x"), put(store, "y")
+    reader = follow(store, 1)
+    assert [change.revision for change in reader.take(100, first)] == [first]
+    assert reader.take(100, first) == []
+    assert [change.revision for change in reader.take(100)] == [second]
+
+
+def test_a_reader_ahead_of_the_horizon_gets_nothing() -> None:
+    store = Store()
+    put(store, "x")
+    reader = follow(store, store.revision)
+    put(store, "y")
+    assert reader.take(100, 1) == []
+    assert len(reader.take(100)) == 1
+
+
+def test_one_resource_can_be_compacted_by_itself() -> None:
+    store = Store()
+    put(store, "x")
+    store.collection(PODS).compact(2)
+    assert (store.oldest(PODS), store.oldest(NODES)) == (2, 1)
+    with pytest.raises(ExpiredError):
+        store.snapshot(PODS, 1)
+    assert store.snapshot(NODES, 1).objects == ()
+
+
+def test_a_snapshot_finds_objects_by_name() -> None:
+    store = Store()
+    put(store, "x")
+    put(store, "y", "b")
+    snapshot = store.snapshot(PODS)
+    found = [snapshot.get(*key) for key in (("a", "x"), ("b", "y"), ("a", "y"), ("c", "z"))]
+    assert [stored and stored.name for stored in found] == ["x", "y", None, None]

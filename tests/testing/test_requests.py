@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from aioinformer.resource import GroupVersionResource
-from aioinformer.testing.requests import Journal, parse_request
+from aioinformer.testing.requests import Journal, parse_request, product
 
 PODS = GroupVersionResource("", "v1", "pods")
 DEPLOYMENTS = GroupVersionResource("apps", "v1", "deployments")
@@ -54,6 +54,19 @@ def test_requests_are_numbered_and_get_their_status_later() -> None:
     journal.arrived(parse_request("GET", "/version", {}))
     journal.answered(first, 200)
     assert [(each.number, each.status) for each in journal.requests] == [(1, 200), (2, 0)]
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "client"),
+    [
+        ("dashboard", "dashboard"),
+        ("kubectl/v1.37.2 (linux/amd64) kubernetes/abc", "kubectl"),
+        ("curl 8", "curl"),
+        ("", ""),
+    ],
+)
+def test_a_client_is_what_it_calls_itself_without_its_version(user_agent: str, client: str) -> None:
+    assert parse_request("GET", "/version", {}, user_agent).client == product(user_agent) == client
 
 
 async def test_waiting_ends_when_the_condition_comes_true_and_not_before() -> None:

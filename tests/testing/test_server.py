@@ -81,67 +81,6 @@ async def test_open_watches_are_counted(server: ApiServer, watching: Watching) -
     assert server.open_watches() == 1
 
 
-async def test_watches_can_be_ended_cleanly(server: ApiServer, watching: Watching, pod: Callable[..., JSON]) -> None:
-    pods, nodes = await watching("/api/v1/pods"), await watching("/api/v1/nodes")
-    server.create("pods", pod("x"))
-    server.end_watches("pods")
-    assert await pods.take(1) == [("ADDED", "x")]
-    assert await pods.ended()
-    assert server.open_watches() == 1
-    server.create("nodes", {"metadata": {"name": "n"}})
-    assert await nodes.take(1) == [("ADDED", "n")]
-
-
-async def test_watches_can_be_cut(server: ApiServer, watching: Watching) -> None:
-    stream = await watching("/api/v1/pods")
-    server.cut_watches()
-    assert server.open_watches() == 0
-    with pytest.raises(aiohttp.ClientError):
-        await stream.ended()
-
-
-async def test_watches_can_be_failed(server: ApiServer, watching: Watching) -> None:
-    stream = await watching("/api/v1/pods")
-    server.emit_error(410, "pods", message="too old resource version: 1 (2)")
-    kind, body = await stream.next()
-    assert (kind, body["code"], body["reason"], body["message"]) == (
-        "ERROR",
-        410,
-        "Expired",
-        "too old resource version: 1 (2)",
-    )
-    assert await stream.ended()
-
-
-async def test_answers_can_be_dictated(server: ApiServer, http: Http) -> None:
-    server.respond(429, resource="pods", verb="list", times=2, retry_after=7)
-    async with http.session.get(http.url + "/api/v1/pods") as response:
-        body = await response.json()
-        assert (response.status, response.headers["Retry-After"], body["details"]["retryAfterSeconds"]) == (429, "7", 7)
-    assert (await http("GET", "/api/v1/nodes"))[0] == 200
-    assert [(await http("GET", "/api/v1/pods"))[0] for _ in range(2)] == [429, 200]
-
-
-async def test_dictated_answers_may_say_why(server: ApiServer, http: Http) -> None:
-    server.respond(500, reason="Broken", message="out of order")
-    status, body = await http("GET", "/version")
-    assert (status, body["reason"], body["message"]) == (500, "Broken", "out of order")
-
-
-async def test_resources_can_be_forbidden_in_a_namespace_or_everywhere(server: ApiServer, http: Http) -> None:
-    async def statuses() -> list[int]:
-        paths = ("/api/v1/pods", "/api/v1/namespaces/a/pods", "/api/v1/namespaces/b/pods")
-        return [(await http("GET", path))[0] for path in paths]
-
-    server.forbid("pods", "a")
-    assert await statuses() == [200, 403, 200]
-    server.forbid("pods")
-    assert await statuses() == [403, 403, 403]
-    server.permit("pods")
-    server.permit("pods", "a")
-    assert await statuses() == [200, 200, 200]
-
-
 async def test_compaction_turns_away_old_watches_but_not_open_ones(
     server: ApiServer, watching: Watching, pod: Callable[..., JSON]
 ) -> None:

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aioinformer.testing import ApiServerError, Cluster
+from aioinformer.testing.conditions import BookmarksDropped, Spoilt, Stale
+from aioinformer.testing.faults import Faults, Target
 from aioinformer.testing.options import ListOptions
 from aioinformer.testing.rendering import Rendering
 from aioinformer.testing.requests import parse_request
+from aioinformer.testing.view import View
 from aioinformer.testing.watching import Watch, WatchScope, WatchTiming
 
 if TYPE_CHECKING:
@@ -54,12 +57,16 @@ def _brief(event: dict[str, Any]) -> tuple[str, str]:
     return event["type"], metadata.get("name") or metadata.get("resourceVersion") or str(event["object"]["code"])
 
 
-def make_watch(cluster: Cluster, *, namespace: str | None = None, labels: str = "", **query: str) -> Watch:
+def make_watch(
+    cluster: Cluster, faults: Faults | None = None, /, *, namespace: str | None = None, labels: str = "", **query: str
+) -> Watch:
     options = ListOptions.parse({"watch": "1", **query})
     served = cluster.catalog.find("pods")
     scope = WatchScope(served.group_resource, namespace, cluster.selection(served, labels), Rendering.whole(served))
     timing = WatchTiming(60, options.timeout_seconds or 1800)
-    return Watch(cluster.store, scope, options, request=parse_request("GET", "/api/v1/pods", {}), timing=timing)
+    request = parse_request("GET", "/api/v1/pods", {})
+    view = View(cluster.store, faults or Faults(lambda: None), request)
+    return Watch(view, scope, options, request=request, timing=timing)
 
 
 @asynccontextmanager
@@ -248,3 +255,143 @@ async def test_many_objects_come_in_chunks_and_none_is_lost(cluster: Cluster) ->
     kinds = [kind for kind, _ in sink.events]
     assert (kinds.count("ADDED"), kinds.count("DELETED"), kinds.count("BOOKMARK")) == (602, 600, 1)
     assert 4 < len(sink.chunks) < 20
+
+
+async def test_ending_in_mid_line_sends_half_of_the_first_event_pending(cluster: Cluster) -> None:
+    query = {"resourceVersion": cluster.resource_version}
+    cluster.delete("pods", "a")
+    cluster.delete("pods", "b")
+    whole, halved = make_watch(cluster, **query), make_watch(cluster, **query)
+    whole.end()
+    halved.end(mid_line=True)
+    line = b"".join((await finished(whole)).chunks).splitlines(keepends=True)[0]
+    assert (await finished(halved)).chunks == [line[: len(line) // 2]]
+
+
+async def test_with_nothing_pending_it_is_half_a_bookmark(cluster: Cluster) -> None:
+    watch = make_watch(cluster, resourceVersion=cluster.resource_version)
+    watch.end(mid_line=True)
+    (chunk,) = (await finished(watch)).chunks
+    assert chunk.startswith(b'{"type":"BOOKMARK"')
+    assert b"\n" not in chunk
+
+
+async def test_a_state_that_is_being_sent_is_broken_off_too(cluster: Cluster) -> None:
+    for number in range(600):
+        cluster.create("pods", {"metadata": {"name": f"p{number:03}"}})
+    watch = make_watch(cluster, **STREAMING)
+    async with running(watch) as sink:
+        await sink.has(1)
+        watch.break_off()
+        await asyncio.sleep(1)
+        lines = b"".join(sink.chunks).split(b"\n")
+        assert len(lines) < 602
+        assert lines[-1].startswith(b'{"type":')
+        with pytest.raises(ValueError, match=r"."):
+            json.loads(lines[-1])
+    assert watch.broken
+
+
+async def test_ending_in_time_happens_only_if_it_still_should(cluster: Cluster) -> None:
+    wanted, unwanted = (make_watch(cluster, resourceVersion=cluster.resource_version) for _ in range(2))
+    wanted.end_in(10, if_still=lambda: True)
+    unwanted.end_in(10, if_still=lambda: False)
+    async with running(unwanted), asyncio.timeout(11):
+        await finished(wanted)
+        assert asyncio.get_running_loop().time() == 10
+        await asyncio.sleep(0.5)
+        cluster.delete("pods", "a")
+        unwanted.end()
+
+
+async def test_a_closed_watch_keeps_no_timer(cluster: Cluster) -> None:
+    asked = asyncio.Event()
+
+    def still() -> bool:
+        asked.set()
+        return True
+
+    watch = make_watch(cluster)
+    watch.end_in(1, if_still=still)
+    watch.close()
+    await asyncio.sleep(2)
+    assert not asked.is_set()
+
+
+async def test_a_line_of_another_comes_before_what_is_pending(cluster: Cluster) -> None:
+    watch = make_watch(cluster, resourceVersion=cluster.resource_version)
+    cluster.delete("pods", "a")
+    watch.interject(b"what?\n")
+    watch.end()
+    first, second = (await finished(watch)).chunks
+    assert first == b"what?\n"
+    assert json.loads(second)["type"] == "DELETED"
+
+
+async def test_bookmarks_can_be_withheld_and_the_last_of_the_state_need_not_be(cluster: Cluster) -> None:
+    for initial, expected in ((False, 1), (True, 0)):
+        faults = Faults(lambda: None)
+        faults.begin(BookmarksDropped(Target(), initial))
+        watch = make_watch(cluster, faults, **STREAMING)
+        watch.send_bookmark()
+        watch.end()
+        kinds = [kind for kind, _ in (await finished(watch)).events]
+        assert kinds == ["ADDED", "ADDED"] + ["BOOKMARK"] * expected
+
+
+async def test_past_the_horizon_nothing_is_seen_until_it_lifts(cluster: Cluster) -> None:
+    faults = Faults(lambda: None)
+    version = cluster.resource_version
+    stale = faults.begin(Stale(Target(), int(version)))
+    watch = make_watch(cluster, faults, resourceVersion=version, allowWatchBookmarks="1")
+    cluster.delete("pods", "a")
+    watch.send_bookmark()
+    async with running(watch) as sink:
+        assert await sink.has(1) == [("BOOKMARK", version)]
+        stale.heal()
+        watch.wake()
+        assert (await sink.has(2))[1] == ("DELETED", "a")
+
+
+@pytest.mark.parametrize("bookmarks", ["1", "0"])
+async def test_a_watch_that_is_ahead_of_the_horizon_hears_nothing(cluster: Cluster, bookmarks: str) -> None:
+    """As a replica that lags, which sends neither events nor bookmarks from before the version asked for."""
+    faults, horizon = Faults(lambda: None), int(cluster.resource_version)
+    cluster.delete("pods", "a")
+    faults.begin(Stale(Target(), horizon))
+    watch = make_watch(cluster, faults, resourceVersion=cluster.resource_version, allowWatchBookmarks=bookmarks)
+    cluster.delete("pods", "b")
+    async with running(watch) as sink:
+        watch.send_bookmark()
+        await asyncio.sleep(1000)
+        assert sink.chunks == []
+
+
+async def test_no_bookmark_leads_back_behind_what_was_sent(cluster: Cluster) -> None:
+    faults, horizon = Faults(lambda: None), int(cluster.resource_version)
+    watch = make_watch(cluster, faults, resourceVersion=str(horizon), allowWatchBookmarks="1")
+    cluster.delete("pods", "a")
+    async with running(watch) as sink:
+        await sink.has(1)
+        faults.begin(Stale(Target(), horizon))
+        watch.send_bookmark()
+        await asyncio.sleep(1000)
+        assert sink.events == [("DELETED", "a")]
+
+
+async def test_an_object_that_is_spoilt_is_so_in_state_and_events_and_leaves_the_shared_lines_whole(
+    cluster: Cluster,
+) -> None:
+    faults = Faults(lambda: None)
+    faults.begin(Spoilt(Target(), "default/a"))
+    spoilt, whole = make_watch(cluster, faults), make_watch(cluster)
+    cluster.delete("pods", "a")
+    assert await labels_of_a(spoilt) == [0, 0]
+    assert await labels_of_a(whole) == [{"x": "1"}, {"x": "1"}]
+
+
+async def labels_of_a(watch: Watch) -> list[object]:
+    watch.end()
+    events = [json.loads(line) for line in b"".join((await finished(watch)).chunks).splitlines()]
+    objects = [event["object"]["metadata"] for event in events]
+    return [metadata["labels"] for metadata in objects if metadata["name"] == "a"]
