@@ -34,7 +34,16 @@ def test_the_readmes_program_is_the_example() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/guarantees.md", "docs/listwatch.md"]
+    "page",
+    [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "docs/guarantees.md",
+        "docs/listwatch.md",
+        "docs/testing.md",
+        "docs/faults.md",
+    ],
 )
 def test_links_to_files_lead_somewhere(page: str) -> None:
     """No page points to a file that is not there."""
