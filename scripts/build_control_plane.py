@@ -1,9 +1,9 @@
-"""Build etcd, kube-apiserver, kube-controller-manager and kubectl from pinned Go modules.
+"""Build etcd, kube-apiserver, kube-controller-manager, kubectl and toxiproxy-server from pinned Go modules.
 
-The binaries land in ``${XDG_CACHE_HOME:-~/.cache}/aioinformer/control-plane/<version>-<hash>/``,
-where ``<hash>`` covers every go.mod and go.sum under ``control-plane/``. The last line printed is
-that directory. A second run returns at once. With ``KUBEBUILDER_ASSETS`` set nothing is built: the
-binaries are looked for there instead.
+The control plane lands in ``${XDG_CACHE_HOME:-~/.cache}/aioinformer/control-plane/<version>-<hash>/`` and Toxiproxy
+beside it, in ``toxiproxy-<version>-<hash>/``. Each ``<hash>`` covers the go.mod and go.sum of what the directory holds,
+so neither is built again on account of the other. The last line printed is the control plane's directory. A second run
+returns at once. With ``KUBEBUILDER_ASSETS`` set nothing is built: the binaries are looked for there instead.
 
 Nothing outside the standard library is imported: this runs before the project is installed.
 """
@@ -19,9 +19,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 SOURCES = Path(__file__).resolve().parent.parent / "control-plane"
-MODULES = ("etcd", "kubernetes")
 VERSION_PACKAGES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
 # An envtest bundle has no controller manager, and most tests need none.
 ENVTEST_BINARIES = ("etcd", "kube-apiserver", "kubectl")
@@ -36,12 +36,30 @@ class GoMissingError(BuildError):
     """There is no Go, or none new enough. `make control-plane` then gets one from the package index."""
 
 
-def kubernetes_version(sources: Path = SOURCES) -> str:
-    """The pinned Kubernetes version, such as ``v1.37.2``."""
-    text = (sources / "kubernetes" / "go.mod").read_text(encoding="utf-8")
-    match = re.search(r"^(?:require)?\s*k8s\.io/kubernetes (v\d+\.\d+\.\d+\S*)", text, re.MULTILINE)
+class Bundle(NamedTuple):
+    """What is built and cached in one directory: ``modules`` under ``control-plane/``, named after one dependency.
+
+    The last of the modules pins ``named_after``.
+    """
+
+    modules: tuple[str, ...]
+    named_after: str
+    prefix: str = ""
+
+
+CONTROL_PLANE = Bundle(("etcd", "kubernetes"), "k8s.io/kubernetes")
+TOXIPROXY = Bundle(("toxiproxy",), "github.com/Shopify/toxiproxy/v2", prefix="toxiproxy-")
+BUNDLES = (TOXIPROXY, CONTROL_PLANE)
+
+
+def pinned_version(bundle: Bundle = CONTROL_PLANE, sources: Path = SOURCES) -> str:
+    """The version of what the bundle is named after, such as ``v1.37.2``."""
+    module = sources / bundle.modules[-1] / "go.mod"
+    wanted = re.escape(bundle.named_after)
+    pattern = rf"^(?:require)?\s*{wanted} (v\d+\.\d+\.\d+\S*)"
+    match = re.search(pattern, module.read_text(encoding="utf-8"), re.MULTILINE)
     if match is None:
-        raise BuildError(f"{sources}/kubernetes/go.mod does not pin k8s.io/kubernetes")
+        raise BuildError(f"{module} does not pin {bundle.named_after}")
     return str(match[1])
 
 
@@ -49,7 +67,8 @@ def required_go(sources: Path = SOURCES) -> str:
     """The newest ``go`` line among the modules, such as ``1.26.0``."""
     lines: list[str] = [
         found
-        for module in MODULES
+        for bundle in BUNDLES
+        for module in bundle.modules
         for found in re.findall(r"^go (\S+)", (sources / module / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
     ]
     return max(lines, key=version_key)
@@ -60,10 +79,10 @@ def version_key(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
-def source_hash(sources: Path = SOURCES) -> str:
-    """Ten hex digits that change when any pinned module does."""
+def source_hash(bundle: Bundle = CONTROL_PLANE, sources: Path = SOURCES) -> str:
+    """Ten hex digits that change when any of the bundle's pinned modules does."""
     digest = hashlib.sha256()
-    for module in MODULES:
+    for module in bundle.modules:
         for name in ("go.mod", "go.sum"):
             # Git may check these out with CRLF; the modules are the same.
             digest.update((sources / module / name).read_bytes().replace(b"\r\n", b"\n"))
@@ -76,9 +95,9 @@ def cache_root() -> Path:
     return Path(base) / "aioinformer" / "control-plane"
 
 
-def target_directory(sources: Path = SOURCES) -> Path:
-    """Where the binaries of these sources go."""
-    return cache_root() / f"{kubernetes_version(sources)}-{source_hash(sources)}"
+def target_directory(bundle: Bundle = CONTROL_PLANE, sources: Path = SOURCES) -> Path:
+    """Where the bundle's binaries go."""
+    return cache_root() / f"{bundle.prefix}{pinned_version(bundle, sources)}-{source_hash(bundle, sources)}"
 
 
 def verified_assets(directory: Path) -> Path:
@@ -125,21 +144,30 @@ def linker_flags(version: str) -> str:
     return " ".join(["-s -w", *flags])
 
 
-def compile_into(directory: Path, go: str, sources: Path = SOURCES) -> None:
-    """Run both builds; 5 to 10 minutes on two cores with cold caches, seconds with warm ones."""
-    commands = {
-        "etcd": ["-ldflags", "-s -w", "-o", str(directory / f"etcd{SUFFIX}"), "go.etcd.io/etcd/server/v3"],
-        "kubernetes": [
-            *("-ldflags", linker_flags(kubernetes_version(sources)), "-o", str(directory) + os.sep),
-            *(f"k8s.io/kubernetes/cmd/{name}" for name in ("kube-apiserver", "kube-controller-manager", "kubectl")),
-        ],
-    }
+def build_arguments(module: str, directory: Path, sources: Path = SOURCES) -> list[str]:
+    """What ``go build`` takes to put a module's binaries into ``directory``."""
+    if module == "kubernetes":
+        flags, output = linker_flags(pinned_version(CONTROL_PLANE, sources)), f"{directory}{os.sep}"
+        packages = [
+            f"k8s.io/kubernetes/cmd/{name}" for name in ("kube-apiserver", "kube-controller-manager", "kubectl")
+        ]
+    else:
+        name, package = {
+            "etcd": ("etcd", "go.etcd.io/etcd/server/v3"),
+            "toxiproxy": ("toxiproxy-server", "github.com/Shopify/toxiproxy/v2/cmd/server"),
+        }[module]
+        flags, output, packages = "-s -w", str(directory / f"{name}{SUFFIX}"), [package]
+    return ["-ldflags", flags, "-o", output, *packages]
+
+
+def compile_into(directory: Path, bundle: Bundle, go: str, sources: Path = SOURCES) -> None:
+    """Run the bundle's builds; the control plane takes 5 to 10 minutes on two cores, seconds with warm caches."""
     environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
-    for module, arguments in commands.items():
+    for module in bundle.modules:
         started = time.monotonic()
         print(f"building {module} (minutes when nothing is cached) ...", flush=True)
         built = subprocess.run(
-            [go, "build", "-trimpath", "-buildvcs=false", *arguments],
+            [go, "build", "-trimpath", "-buildvcs=false", *build_arguments(module, directory, sources)],
             cwd=sources / module,
             env=environment,
             check=False,
@@ -149,13 +177,13 @@ def compile_into(directory: Path, go: str, sources: Path = SOURCES) -> None:
         print(f"built {module} in {time.monotonic() - started:.0f} s", flush=True)
 
 
-def build(sources: Path = SOURCES) -> Path:
-    """The directory of built binaries, built now if it is not there yet.
+def build(bundle: Bundle = CONTROL_PLANE, sources: Path = SOURCES) -> Path:
+    """The directory of the bundle's binaries, built now if it is not there yet.
 
     Atomic: a build that fails or is interrupted leaves no directory behind that looks whole, and
     of two builds at once the first to finish wins.
     """
-    target = target_directory(sources)
+    target = target_directory(bundle, sources)
     if target.is_dir():
         return target
     go = check_go(sources)
@@ -163,7 +191,7 @@ def build(sources: Path = SOURCES) -> Path:
     with tempfile.TemporaryDirectory(prefix=".building-", dir=target.parent, ignore_cleanup_errors=True) as name:
         staged = Path(name) / "bin"
         staged.mkdir()
-        compile_into(staged, go, sources)
+        compile_into(staged, bundle, go, sources)
         try:
             staged.rename(target)
         except OSError:
@@ -172,11 +200,17 @@ def build(sources: Path = SOURCES) -> Path:
     return target
 
 
+def build_all() -> Path:
+    """Build every bundle; the control plane's directory."""
+    build(TOXIPROXY)
+    return build(CONTROL_PLANE)
+
+
 def main() -> int:
-    """Build or verify, print the directory, and return the exit status: 2 if it is only for want of Go."""
+    """Build or verify, print the control plane's directory, and return the exit status: 2 if it is only for want of Go."""
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     try:
-        directory = verified_assets(Path(assets)) if assets else build()
+        directory = verified_assets(Path(assets)) if assets else build_all()
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, GoMissingError) else 1

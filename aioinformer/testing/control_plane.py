@@ -6,12 +6,12 @@ no container runtime and no privileges. Tested on Linux.
 
 from __future__ import annotations
 
-import asyncio
+import secrets
 import shutil
 import tempfile
-import time
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Self
 
 from aioinformer.testing.control_plane_binaries import (
     Binaries,
@@ -21,14 +21,8 @@ from aioinformer.testing.control_plane_binaries import (
     find_binaries,
     require_binaries,
 )
-from aioinformer.testing.control_plane_process import ControlPlaneProcess, PortTakenError
-from aioinformer.testing.control_plane_requests import (
-    FAILURES,
-    compact,
-    probe_api_server,
-    probe_controllers,
-    probe_etcd,
-)
+from aioinformer.testing.control_plane_process import ControlPlaneProcess, PortTakenError, ProcessGroup
+from aioinformer.testing.control_plane_requests import compact, probe_api_server, probe_controllers, probe_etcd
 from aioinformer.testing.control_plane_site import (
     Site,
     api_server_command,
@@ -39,6 +33,7 @@ from aioinformer.testing.control_plane_site import (
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
 __all__ = [
@@ -51,9 +46,6 @@ __all__ = [
     "require_binaries",
 ]
 
-_Probe: TypeAlias = "Callable[[Site], Awaitable[None]]"
-
-_POLL_SECONDS = 0.05
 _STOP_SECONDS = 3.0
 _PORT_ATTEMPTS = 3
 
@@ -67,7 +59,7 @@ class ControlPlane:
             owned objects are garbage-collected, and deleted namespaces are emptied.
         all_apis: serve alpha and beta APIs, too (``--runtime-config=api/all=true``).
         api_server_flags: more kube-apiserver flags; they win over ours.
-        start_timeout: seconds until a start or restart that is not ready counts as failed.
+        start_timeout: seconds until a process that was started and is not ready counts as failed.
 
     Starting raises `ControlPlaneUnavailable` when there are no binaries, and `ControlPlaneError` when
     a process dies or is not ready in time; the message names it and ends with its log. A start that
@@ -88,11 +80,10 @@ class ControlPlane:
         self._controllers = controllers
         self._all_apis = all_apis
         self._api_server_flags = tuple(api_server_flags)
-        self._start_timeout = start_timeout
         self._site: Site | None = None
         self._binaries: Binaries | None = None
         self._kubeconfigs: dict[str, Path] = {}
-        self._processes: dict[str, ControlPlaneProcess] = {}
+        self._processes = ProcessGroup(start_timeout)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._site.url if self._site else 'stopped'}>"
@@ -113,13 +104,18 @@ class ControlPlane:
 
     @property
     def ca_file(self) -> Path:
-        """PEM file to verify the API server with."""
+        """PEM file to verify the API server with; another content after `rotate_serving_certificate`."""
         return self._running_site.ca_file
 
     @property
     def token(self) -> str:
-        """Bearer token of an administrator (group system:masters)."""
+        """Bearer token of an administrator (group system:masters); another one after `rotate_token`."""
         return self._running_site.token
+
+    @property
+    def token_file(self) -> Path:
+        """A file that holds `token`, whatever it is by now, for a kubeconfig with ``tokenFile``."""
+        return self._running_site.bearer_file
 
     @property
     def powerless_token(self) -> str:
@@ -141,13 +137,20 @@ class ControlPlane:
     @property
     def pids(self) -> dict[str, int]:
         """Process ids of what runs now, by name: etcd, kube-apiserver, kube-controller-manager."""
-        return {name: process.pid for name, process in self._processes.items() if process.pid is not None}
+        return self._processes.pids
 
     def kubeconfig_for(self, token: str) -> Path:
         """A kubeconfig file with ``token``, which need not be valid. Gone when the plane stops."""
-        if token not in self._kubeconfigs:
-            self._kubeconfigs[token] = self._running_site.write_kubeconfig(f"user-{len(self._kubeconfigs)}", token)
-        return self._kubeconfigs[token]
+        return self._kubeconfig(token=token)
+
+    def token_file_kubeconfig(self) -> Path:
+        """A kubeconfig file that names `token_file` instead of a token."""
+        return self._kubeconfig(tokenFile=str(self.token_file))
+
+    def exec_kubeconfig(self, command: str, *arguments: str) -> Path:
+        """A kubeconfig file whose tokens come from an exec plugin: a command that prints an ``ExecCredential`` of v1."""
+        plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": command, "args": list(arguments)}
+        return self._kubeconfig(exec={**plugin, "interactiveMode": "Never"})
 
     async def start(self) -> None:
         """What entering the context does, for fixtures that start and stop in different places."""
@@ -171,45 +174,64 @@ class ControlPlane:
 
         Cancelling cuts the wait short: the processes are killed and reaped all the same.
         """
-        processes = list(self._processes.values())
-        deadline = time.monotonic() + _STOP_SECONDS
         try:
-            # Last started first: each waits for its clients' connections, the API server for etcd.
-            for process in reversed(processes):
-                process.terminate()
-                await process.ended(deadline)
+            await self._processes.stop(_STOP_SECONDS)
         finally:
-            for process in processes:
-                process.kill()
             if self._site is not None:
                 shutil.rmtree(self._site.directory, ignore_errors=True)
-            self._processes.clear()
             self._kubeconfigs.clear()
             self._site = None
             self._binaries = None
 
     async def kill_api_server(self) -> None:
         """SIGKILL kube-apiserver: open connections break, new ones are refused until `restart_api_server`."""
-        self._process("kube-apiserver").kill()
+        self._processes["kube-apiserver"].kill()
 
     async def restart_api_server(self) -> None:
         """Kill kube-apiserver if it runs and start it on the same port and data; returns when it is ready.
 
         Cancelling leaves it starting or dead; calling again is safe.
         """
-        deadline = time.monotonic() + self._start_timeout
-        process = self._process("kube-apiserver")
-        while True:
-            process.kill()
-            process.start()
-            try:
-                await self._until_ready(process, probe_api_server, deadline)
-            except PortTakenError:
-                # A client that hammers the port can be given it as its own source port.
-                if time.monotonic() >= deadline:
-                    raise
-            else:
-                return
+        await self._processes.restart("kube-apiserver")
+
+    async def kill_etcd(self) -> None:
+        """SIGKILL etcd: requests fail with 5xx or wait, watches stay open and silent until `restart_etcd`."""
+        self._processes["etcd"].kill()
+
+    async def restart_etcd(self) -> None:
+        """Kill etcd if it runs and start it on the same port and data; returns when both it and kube-apiserver are ready.
+
+        Cancelling leaves it starting or dead; calling again is safe.
+        """
+        await self._processes.restart("etcd")
+        await self._processes.until_ready("kube-apiserver")
+
+    def paused(self, name: str = "kube-apiserver") -> AbstractContextManager[None]:
+        """Suspend a process (SIGSTOP) while the context lasts: a machine that hangs, or swaps.
+
+        Its connections stay open, the kernel even accepts new ones, and nothing comes. Names are those of `pids`.
+        """
+        return self._processes[name].paused()
+
+    async def rotate_token(self) -> str:
+        """Give the administrator another token, and return it: the old one is answered 401 from now on.
+
+        `token_file` has the new one before kube-apiserver, which is restarted, refuses the old one.
+        """
+        self._site = replace(self._running_site, token=secrets.token_hex())
+        self._site.write_tokens()
+        await self.restart_api_server()
+        return self._site.token
+
+    async def rotate_serving_certificate(self, certificate: Path | None = None, key: Path | None = None) -> None:
+        """Restart kube-apiserver with this certificate, whose file ends with the authority that signed it.
+
+        Without one it makes itself another, signed by an authority that no client knows yet. `ca_file` then holds what
+        to trust from now on; clients go on trusting what they have read.
+        """
+        await self.kill_api_server()
+        self._running_site.write_certificate(certificate, key)
+        await self.restart_api_server()
 
     async def compact(self) -> int:
         """Compact etcd past every version handed out so far; returns the revision it was compacted to.
@@ -245,45 +267,27 @@ class ControlPlane:
             raise ControlPlaneError("this control plane is not running")
         return self._site
 
-    def _process(self, name: str) -> ControlPlaneProcess:
-        try:
-            return self._processes[name]
-        except KeyError:
-            raise ControlPlaneError(f"this control plane has no {name} running") from None
+    def _kubeconfig(self, **user: object) -> Path:
+        known = repr(user)
+        if known not in self._kubeconfigs:
+            self._kubeconfigs[known] = self._running_site.write_kubeconfig(f"user-{len(self._kubeconfigs)}", user)
+        return self._kubeconfigs[known]
 
     async def _start_once(self, binaries: Binaries) -> None:
-        deadline = time.monotonic() + self._start_timeout
         api_port, etcd_port = free_ports(2)
         site = Site(Path(tempfile.mkdtemp(prefix="aioinformer-")), api_port, etcd_port)
         self._binaries, self._site = binaries, site
         site.write_credentials()
-        await self._launch("etcd", etcd_command(binaries, site), probe_etcd, deadline)
+        await self._launch("etcd", etcd_command(binaries, site), probe_etcd)
         api_server = api_server_command(binaries, site, all_apis=self._all_apis, flags=self._api_server_flags)
-        await self._launch("kube-apiserver", api_server, probe_api_server, deadline)
+        await self._launch("kube-apiserver", api_server, probe_api_server)
         if self._controllers and binaries.kube_controller_manager is not None:
-            controllers = controller_manager_command(binaries.kube_controller_manager, self.kubeconfig)
-            await self._launch("kube-controller-manager", controllers, probe_controllers, deadline)
-        for process in self._processes.values():
-            process.check_running()
+            # Controllers read a rotated token from its file by themselves.
+            kubeconfig = self.token_file_kubeconfig()
+            controllers = controller_manager_command(binaries.kube_controller_manager, kubeconfig)
+            await self._launch("kube-controller-manager", controllers, probe_controllers)
+        self._processes.check_running()
 
-    async def _launch(self, name: str, command: Sequence[str], ready: _Probe, deadline: float) -> None:
+    async def _launch(self, name: str, command: Sequence[str], ready: Callable[[Site], Awaitable[None]]) -> None:
         process = ControlPlaneProcess(name, command, self._running_site.directory / f"{name}.log")
-        self._processes[name] = process
-        process.start()
-        await self._until_ready(process, ready, deadline)
-
-    async def _until_ready(self, process: ControlPlaneProcess, ready: _Probe, deadline: float) -> None:
-        while True:
-            try:
-                await ready(self._running_site)
-            except FAILURES as error:
-                problem = error
-            else:
-                return
-            process.check_running()
-            if time.monotonic() >= deadline:
-                raise ControlPlaneError(
-                    f"{process.name} was not ready after {self._start_timeout:g} s ({problem!r}). "
-                    f"Its log ends:\n{process.log_tail()}"
-                )
-            await asyncio.sleep(_POLL_SECONDS)
+        await self._processes.launch(process, lambda: ready(self._running_site))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 _SUFFIX = ".exe" if os.name == "nt" else ""
 _VERSION_DIRECTORY = re.compile(r"v(\d+)\.(\d+)\.(\d+)-[0-9a-f]+")
+_TOXIPROXY_DIRECTORY = re.compile(r"toxiproxy-v(\d+)\.(\d+)\.(\d+)-[0-9a-f]+")
 _ADVICE = "Run `make control-plane` to build them, or set KUBEBUILDER_ASSETS to a directory made by setup-envtest."
 
 
@@ -28,13 +29,15 @@ class ControlPlaneUnavailable(ControlPlaneError):
 class Binaries:
     """Absolute paths of one set of executables.
 
-    ``kube_controller_manager`` is None in an envtest bundle, which never has one.
+    ``kube_controller_manager`` is None in an envtest bundle, which never has one. ``toxiproxy_server`` is no part of a
+    control plane: it stands between one and its clients, and is None where ``make control-plane`` has not built it.
     """
 
     etcd: Path
     kube_apiserver: Path
     kubectl: Path
     kube_controller_manager: Path | None = None
+    toxiproxy_server: Path | None = None
 
 
 def cache_root() -> Path:
@@ -52,16 +55,17 @@ def find_binaries() -> Binaries | None:
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     if assets:
         return _from_assets(Path(assets).absolute())
-    for directory in _newest_first(cache_root()):
+    for directory in _newest_first(cache_root(), _VERSION_DIRECTORY):
         if not _missing(directory):
             return _binaries_in(directory)
     return None
 
 
-def require_binaries(*, controllers: bool = False) -> Binaries:
+def require_binaries(*, controllers: bool = False, toxiproxy: bool = False) -> Binaries:
     """`find_binaries`, or `ControlPlaneUnavailable` with a message that says what to do.
 
-    With ``controllers`` a set without kube-controller-manager counts as unavailable, too.
+    With ``controllers`` a set without kube-controller-manager counts as unavailable, too, and with ``toxiproxy`` one
+    without toxiproxy-server.
     """
     found = find_binaries()
     if found is None:
@@ -70,6 +74,11 @@ def require_binaries(*, controllers: bool = False) -> Binaries:
         raise ControlPlaneUnavailable(
             f"{found.etcd.parent} has no kube-controller-manager (envtest bundles never do). "
             "Unset KUBEBUILDER_ASSETS and run `make control-plane`."
+        )
+    if toxiproxy and found.toxiproxy_server is None:
+        raise ControlPlaneUnavailable(
+            f"No toxiproxy-server in {found.etcd.parent} or under {cache_root()}. Run `make control-plane` without "
+            "KUBEBUILDER_ASSETS to build it."
         )
     return found
 
@@ -90,10 +99,10 @@ def _from_assets(directory: Path) -> Binaries:
     return _binaries_in(directory)
 
 
-def _newest_first(root: Path) -> list[Path]:
+def _newest_first(root: Path, named: re.Pattern[str]) -> list[Path]:
     ranked: list[tuple[tuple[int, ...], int, Path]] = []
     for directory in root.iterdir() if root.is_dir() else ():
-        version = _VERSION_DIRECTORY.fullmatch(directory.name)
+        version = named.fullmatch(directory.name)
         if version is not None:
             numbers = tuple(int(number) for number in version.groups())
             ranked.append((numbers, directory.stat().st_mtime_ns, directory))
@@ -111,7 +120,15 @@ def _binaries_in(directory: Path) -> Binaries:
         kube_apiserver=_executable(directory, "kube-apiserver"),
         kubectl=_executable(directory, "kubectl"),
         kube_controller_manager=controllers if controllers.is_file() else None,
+        toxiproxy_server=_toxiproxy_server(directory),
     )
+
+
+def _toxiproxy_server(directory: Path) -> Path | None:
+    """The one beside the control plane's own binaries, else the newest that was built into the cache."""
+    directories = [directory, *_newest_first(cache_root(), _TOXIPROXY_DIRECTORY)]
+    candidates = [_executable(place, "toxiproxy-server") for place in directories]
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
 def _executable(directory: Path, name: str) -> Path:

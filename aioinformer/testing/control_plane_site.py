@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import shutil
 import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from aioinformer.testing.control_plane_binaries import Binaries
@@ -53,8 +54,13 @@ class Site:
 
     @property
     def ca_file(self) -> Path:
-        """The certificate kube-apiserver makes for itself, followed by the authority that signed it."""
+        """The certificate kube-apiserver serves, followed by the authority that signed it; made by itself unless given."""
         return self.directory / "certs" / "apiserver.crt"
+
+    @property
+    def serving_key(self) -> Path:
+        """The private key of the certificate in `ca_file`."""
+        return self.ca_file.with_suffix(".key")
 
     @property
     def service_account_key(self) -> Path:
@@ -66,16 +72,33 @@ class Site:
         """The users kube-apiserver knows, as CSV."""
         return self.directory / "tokens.csv"
 
+    @property
+    def bearer_file(self) -> Path:
+        """The administrator's token alone, for whoever reads tokens from files."""
+        return self.directory / "token"
+
     def write_credentials(self) -> None:
-        """Write the token file and the service account key that kube-apiserver reads at its start."""
-        self.token_file.write_text(
-            f'{self.token},admin,admin,"system:masters"\n{self.powerless_token},powerless,powerless\n',
-            encoding="utf-8",
-        )
+        """Write the tokens and the service account key that kube-apiserver reads at its start."""
+        self.write_tokens()
         self.service_account_key.write_text(service_account_key(), encoding="ascii")
 
-    def write_kubeconfig(self, name: str, token: str) -> Path:
-        """Write a kubeconfig with ``token`` to ``<name>.kubeconfig`` and return its path."""
+    def write_tokens(self) -> None:
+        """Write both token files; nobody sees half of one."""
+        users = f'{self.token},admin,admin,"system:masters"\n{self.powerless_token},powerless,powerless\n'
+        for path, content in ((self.token_file, users), (self.bearer_file, f"{self.token}\n")):
+            written = path.with_suffix(".new")
+            written.write_text(content, encoding="utf-8")
+            written.replace(path)
+
+    def write_certificate(self, certificate: Path | None, key: Path | None) -> None:
+        """Put a certificate and its key where kube-apiserver looks at its start; without them it will make its own."""
+        for given, path in ((certificate, self.ca_file), (key, self.serving_key)):
+            path.unlink(missing_ok=True)
+            if given is not None:
+                shutil.copyfile(given, path)
+
+    def write_kubeconfig(self, name: str, user: Mapping[str, object]) -> Path:
+        """Write a kubeconfig with this user entry to ``<name>.kubeconfig`` and return its path."""
         path = self.directory / f"{name}.kubeconfig"
         content = {
             "apiVersion": "v1",
@@ -83,7 +106,7 @@ class Site:
             "clusters": [
                 {"name": "plane", "cluster": {"server": self.url, "certificate-authority": str(self.ca_file)}}
             ],
-            "users": [{"name": "user", "user": {"token": token}}],
+            "users": [{"name": "user", "user": dict(user)}],
             "contexts": [{"name": "plane", "context": {"cluster": "plane", "user": "user"}}],
             "current-context": "plane",
         }

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "build_control_plane.py"
 EVERYTHING = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+MODULES = {"etcd", "kubernetes", "toxiproxy"}
 posix_only = pytest.mark.skipif(os.name == "nt", reason="the fake Go is a shell script")
 
 # Answers `go env GOVERSION`, and `go build -o` by making the files that were asked for.
 FAKE_GO = """#!/bin/sh
 if [ "$1" = env ]; then echo {version}; exit 0; fi
-echo "$*" >> {log}
+echo "${{PWD##*/}}" >> {log}
 while [ "$1" != -o ]; do shift; done
 case $2 in
     */) for package in "$@"; do case $package in k8s.io/*) touch "$2${{package##*/}}";; esac; done;;
@@ -46,7 +47,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def install_go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str = "go9.9.9", status: int = 0) -> Path:
-    """Put a fake Go on PATH; returns the file in which it notes its builds."""
+    """Put a fake Go on PATH; returns the file in which it notes the modules it builds."""
     directory, log = tmp_path / "go-bin", tmp_path / "builds"
     directory.mkdir()
     go = directory / "go"
@@ -57,13 +58,15 @@ def install_go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str = "
 
 
 def test_the_pinned_versions_are_read_from_the_modules(script: ModuleType) -> None:
-    assert script.kubernetes_version().startswith("v1.37.")
+    assert script.pinned_version().startswith("v1.37.")
+    assert script.pinned_version(script.TOXIPROXY).startswith("v2.")
     assert script.version_key(script.required_go()) >= (1, 26)
 
 
 def test_builds_land_where_the_library_looks(script: ModuleType) -> None:
     assert script.cache_root() == control_plane_binaries.cache_root()
-    assert script.target_directory().name == f"{script.kubernetes_version()}-{script.source_hash()}"
+    assert script.target_directory().name == f"{script.pinned_version()}-{script.source_hash()}"
+    assert script.target_directory(script.TOXIPROXY).name.startswith("toxiproxy-v2.")
 
 
 def test_the_linker_stamps_the_version_for_both_readers(script: ModuleType) -> None:
@@ -103,10 +106,27 @@ def test_a_build_is_found_by_the_library_and_done_once(
     assert script.main() == 0
     directory = Path(capsys.readouterr().out.splitlines()[-1])
     assert {path.name for path in directory.iterdir()} == set(EVERYTHING)
-    assert control_plane_binaries.require_binaries(controllers=True).etcd.parent == directory
+    found = control_plane_binaries.require_binaries(controllers=True, toxiproxy=True)
+    assert found.etcd.parent == directory
+    assert found.toxiproxy_server == script.target_directory(script.TOXIPROXY) / f"toxiproxy-server{script.SUFFIX}"
     assert script.main() == 0
     assert capsys.readouterr().out == f"{directory}\n"
-    assert len(builds.read_text().splitlines()) == 2
+    assert sorted(builds.read_text().split()) == sorted(MODULES)
+
+
+@posix_only
+@pytest.mark.parametrize(
+    ("bundle", "modules"), [("TOXIPROXY", ["toxiproxy"]), ("CONTROL_PLANE", ["etcd", "kubernetes"])]
+)
+def test_what_is_missing_is_built_without_the_rest(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bundle: str, modules: list[str]
+) -> None:
+    builds = install_go(monkeypatch, tmp_path)
+    for there in script.BUNDLES:
+        if there is not getattr(script, bundle):
+            script.target_directory(there).mkdir(parents=True)
+    assert script.main() == 0
+    assert builds.read_text().split() == modules
 
 
 @posix_only
@@ -126,8 +146,8 @@ def test_of_two_builds_at_once_the_first_to_finish_wins(
     install_go(monkeypatch, tmp_path)
     compile_into = script.compile_into
 
-    def compile_while_another_finishes(directory: Path, go: str, sources: Path) -> None:
-        compile_into(directory, go, sources)
+    def compile_while_another_finishes(directory: Path, bundle: object, go: str, sources: Path) -> None:
+        compile_into(directory, bundle, go, sources)
         script.target_directory().mkdir()
         (script.target_directory() / "theirs").touch()
 

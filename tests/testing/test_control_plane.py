@@ -81,7 +81,10 @@ async def first_event(session: aiohttp.ClientSession, resource_version: str) -> 
 
 async def kubectl(plane: ControlPlane, *arguments: str, token: str | None = None) -> tuple[str, str]:
     """What kubectl wrote to its standard output and to its standard error."""
-    kubeconfig = plane.kubeconfig if token is None else plane.kubeconfig_for(token)
+    return await kubectl_with(plane.kubeconfig_for(token or plane.token), plane, *arguments)
+
+
+async def kubectl_with(kubeconfig: Path, plane: ControlPlane, *arguments: str) -> tuple[str, str]:
     process = await asyncio.create_subprocess_exec(
         plane.binaries.kubectl, f"--kubeconfig={kubeconfig}", *arguments, stdout=PIPE, stderr=PIPE
     )
@@ -146,6 +149,56 @@ async def test_a_killed_api_server_refuses_and_a_restarted_one_remembers(plane: 
         status, _ = await fetch(session, f"{CONFIG_MAPS}/kept")
     assert status == 200
     assert plane.url == url
+
+
+async def test_a_killed_etcd_comes_back_with_its_data(plane: ControlPlane) -> None:
+    async with session_for(plane) as session:
+        await create_config_map(session, "kept-by-etcd")
+        api_server = plane.pids["kube-apiserver"]
+        await plane.kill_etcd()
+        assert "etcd" not in plane.pids
+        await plane.restart_etcd()
+        status, _ = await fetch(session, f"{CONFIG_MAPS}/kept-by-etcd")
+    assert status == 200
+    assert plane.pids["kube-apiserver"] == api_server
+
+
+async def test_a_paused_api_server_answers_when_it_goes_on(plane: ControlPlane) -> None:
+    async with session_for(plane) as session:
+        with plane.paused():
+            asking = asyncio.create_task(fetch(session, CONFIG_MAPS))
+            await asyncio.wait({asking}, timeout=0.2)
+            assert not asking.done()
+        status, _ = await asking
+    assert status == 200
+
+
+async def test_a_rotated_token_replaces_the_old_one_in_its_file_and_at_the_server(plane: ControlPlane) -> None:
+    before, plugin = plane.token, ("/bin/echo", '{"apiVersion": "x"}')
+    kubeconfigs = plane.token_file_kubeconfig(), plane.exec_kubeconfig(*plugin)
+    assert await plane.rotate_token() == plane.token != before
+    _, refused = await kubectl(plane, "get", "pods", token=before)
+    assert "Unauthorized" in refused
+    _, problem = await kubectl_with(kubeconfigs[0], plane, "get", "configmaps")
+    assert problem == "" or "No resources" in problem
+    assert plane.token_file.read_text().strip() == plane.token
+    assert kubeconfigs == (plane.token_file_kubeconfig(), plane.exec_kubeconfig(*plugin))
+
+
+async def test_another_certificate_is_trusted_by_those_only_who_read_the_ca_file_anew(plane: ControlPlane) -> None:
+    """Without a certificate given the server makes one by an authority of its own; a given one it serves as it is."""
+    kept = {path: path.read_bytes() for path in (plane.ca_file, plane.ca_file.with_suffix(".key"))}
+    async with session_for(plane) as before:
+        await plane.rotate_serving_certificate()
+        async with session_for(plane) as after:
+            assert (await fetch(after, CONFIG_MAPS))[0] == 200
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await fetch(before, CONFIG_MAPS)
+        saved = [plane.kubeconfig.with_name(path.name) for path in kept]
+        for path, content in zip(saved, kept.values(), strict=True):
+            path.write_bytes(content)
+        await plane.rotate_serving_certificate(*saved)
+        assert (await fetch(before, CONFIG_MAPS))[0] == 200
 
 
 async def test_compaction_alone_leaves_cached_watches_working(plane: ControlPlane) -> None:

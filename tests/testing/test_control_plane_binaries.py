@@ -91,6 +91,25 @@ def test_incomplete_kubebuilder_assets_are_an_error_and_not_passed_over(
         find_binaries()
 
 
+def test_toxiproxy_is_found_in_a_directory_of_its_own_and_missed_only_by_those_who_need_it(root: Path) -> None:
+    fill(root / "v1.37.2-aaaa")
+    assert require_binaries().toxiproxy_server is None
+    with pytest.raises(ControlPlaneUnavailable, match=r"No toxiproxy-server.*make control-plane"):
+        require_binaries(toxiproxy=True)
+    fill(root / "toxiproxy-v2.9.0-aaaa", names=("toxiproxy-server",))
+    newest = fill(root / "toxiproxy-v2.12.0-aaaa", names=("toxiproxy-server",))
+    assert require_binaries(toxiproxy=True).toxiproxy_server == newest / f"toxiproxy-server{SUFFIX}"
+
+
+def test_a_toxiproxy_among_the_kubebuilder_assets_comes_first(
+    monkeypatch: pytest.MonkeyPatch, root: Path, tmp_path: Path
+) -> None:
+    fill(root / "toxiproxy-v2.12.0-aaaa", names=("toxiproxy-server",))
+    assets = fill(tmp_path / "assets", names=(*ENVTEST, "toxiproxy-server"))
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
+    assert require_binaries(toxiproxy=True).toxiproxy_server == assets / f"toxiproxy-server{SUFFIX}"
+
+
 @pytest.mark.parametrize(("value", "required"), [(None, False), ("", False), ("0", False), ("1", True)])
 def test_only_1_makes_the_control_plane_a_requirement(
     monkeypatch: pytest.MonkeyPatch, value: str | None, *, required: bool

@@ -3,16 +3,16 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from aioinformer.testing.control_plane_binaries import ControlPlaneError
-from aioinformer.testing.control_plane_process import ControlPlaneProcess, PortTakenError
+from aioinformer.testing.control_plane_process import ControlPlaneProcess, PortTakenError, ProcessGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import AsyncGenerator, Iterator
 
 PATIENCE = 30.0
 FOREVER = "import sys, time\nprint('up', flush=True)\nsys.stdin.read()\ntime.sleep(3600)"
@@ -107,3 +107,80 @@ def test_a_process_never_started_has_nothing_to_end(tmp_path: Path) -> None:
     assert not process.running
     assert process.log_tail().startswith("(no log")
     assert repr(process) == "<ControlPlaneProcess thing: not running>"
+
+
+CLOCK = """import time
+while True:
+    print(time.monotonic_ns(), flush=True)
+    time.sleep(0.001)"""
+
+
+def state_of(process: ControlPlaneProcess) -> str:
+    """The letter the kernel has for it: ``T`` when it is suspended."""
+    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2][0]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the process's state from /proc")
+async def test_a_paused_process_lives_and_does_nothing_until_the_context_ends(started: Started, tmp_path: Path) -> None:
+    process = run(started, tmp_path, CLOCK)
+    while process.log_tail() == "(empty)":
+        assert not await process.ended(time.monotonic() + 0.01)
+    with process.paused():
+        while state_of(process) != "T":
+            process.check_running()
+        before = process.log.stat().st_size
+        assert not await process.ended(time.monotonic() + 0.05)
+        assert process.log.stat().st_size == before
+    while process.log.stat().st_size == before:
+        process.check_running()
+
+
+@pytest.fixture
+async def group() -> AsyncGenerator[ProcessGroup]:
+    group = ProcessGroup(start_timeout=PATIENCE)
+    yield group
+    await group.stop(PATIENCE)
+
+
+def sleeper(name: str, tmp_path: Path) -> ControlPlaneProcess:
+    return ControlPlaneProcess(name, [sys.executable, "-c", FOREVER], tmp_path / f"{name}.log")
+
+
+async def test_a_group_knows_its_processes_by_name(group: ProcessGroup, tmp_path: Path) -> None:
+    async def ready() -> None:
+        pass
+
+    await group.launch(sleeper("thing", tmp_path), ready)
+    assert group.pids == {"thing": group["thing"].pid}
+    with pytest.raises(ControlPlaneError, match="no other running"):
+        _ = group["other"]
+    await group.stop(PATIENCE)
+    assert group.pids == {}
+
+
+async def test_a_restart_kills_starts_and_waits_until_the_probe_passes_again(
+    group: ProcessGroup, tmp_path: Path
+) -> None:
+    probed: list[int | None] = []
+
+    async def ready() -> None:
+        probed.append(group["thing"].pid)
+        if len(probed) % 2:
+            raise ConnectionRefusedError
+
+    await group.launch(sleeper("thing", tmp_path), ready)
+    first = group["thing"].pid
+    await group.restart("thing")
+    assert probed == [first, first, group["thing"].pid, group["thing"].pid]
+    assert first != group["thing"].pid
+
+
+async def test_one_that_died_is_noticed(group: ProcessGroup, tmp_path: Path) -> None:
+    async def ready() -> None:
+        pass
+
+    await group.launch(sleeper("thing", tmp_path), ready)
+    group.check_running()
+    group["thing"].kill()
+    with pytest.raises(ControlPlaneError, match="thing died"):
+        group.check_running()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,26 @@ def test_the_token_file_knows_an_administrator_and_a_user_without_groups(site: S
     assert powerless == f"{site.powerless_token},powerless,powerless"
 
 
+def test_a_new_token_is_in_both_files_and_the_old_one_in_none(site: Site) -> None:
+    site.write_credentials()
+    rotated = replace(site, token="another")
+    rotated.write_tokens()
+    assert site.bearer_file.read_text() == "another\n"
+    assert site.token_file.read_text().startswith("another,admin,")
+    assert site.token not in site.token_file.read_text()
+
+
+def test_a_certificate_goes_where_the_server_looks_and_without_one_there_is_none(site: Site, tmp_path: Path) -> None:
+    """kube-apiserver makes itself a certificate where it finds none."""
+    site.ca_file.parent.mkdir()
+    for name in ("given.crt", "given.key"):
+        (tmp_path / name).write_text(name)
+    site.write_certificate(tmp_path / "given.crt", tmp_path / "given.key")
+    assert (site.ca_file.read_text(), site.serving_key.read_text()) == ("given.crt", "given.key")
+    site.write_certificate(None, None)
+    assert list(site.ca_file.parent.iterdir()) == []
+
+
 def test_the_service_account_key_is_a_fresh_private_key() -> None:
     first, second = service_account_key(), service_account_key()
     assert first != second
@@ -56,7 +77,7 @@ def test_the_service_account_key_is_a_fresh_private_key() -> None:
 
 
 def test_a_kubeconfig_names_server_authority_and_token(site: Site) -> None:
-    written = json.loads(site.write_kubeconfig("someone", "some-token").read_text())
+    written = json.loads(site.write_kubeconfig("someone", {"token": "some-token"}).read_text())
     assert written["clusters"][0]["cluster"] == {
         "server": "https://127.0.0.1:6443",
         "certificate-authority": str(site.ca_file),
