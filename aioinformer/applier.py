@@ -38,18 +38,22 @@ class Applier:
     async def run(self, queue: asyncio.Queue[Batch]) -> None:
         """Empty the queue, for ever. Cancelling it leaves the cache as it is between two batches."""
         while True:
-            match await queue.get():
-                case Deltas() as deltas:
-                    await self._fanout.deliver(self._store.apply(deltas))
-                case SnapshotBegin():
-                    self._store.begin_snapshot()
-                case SnapshotPage() as page:
-                    self._store.stage(page)
-                case SnapshotCommit(version):
-                    await self._commit(version)
+            await self._take(await queue.get())
             self._changed()
             if not queue.empty():  # a queue that holds something does not give others a turn
                 await asyncio.sleep(0)
+
+    async def _take(self, batch: Batch) -> None:
+        """In a method of its own, so that nothing holds the last batch, and its objects, while a quiet queue is waited on."""
+        match batch:
+            case Deltas():
+                await self._fanout.deliver(self._store.apply(batch))
+            case SnapshotBegin():
+                self._store.begin_snapshot()
+            case SnapshotPage():
+                self._store.stage(batch)
+            case SnapshotCommit(version):
+                await self._commit(version)
 
     async def _commit(self, version: str) -> None:
         """Make the staged snapshot the cache in one step; comparing before it and clearing away after it take turns."""

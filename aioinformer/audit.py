@@ -17,7 +17,7 @@ from aioinformer.batches import Delta
 from aioinformer.errors import InformerError, NetworkError, ResourceExpired
 from aioinformer.objects import digest
 from aioinformer.reflector import read_whole
-from aioinformer.resource import at_least
+from aioinformer.resource import at_least, is_newer
 from aioinformer.wire import decode_item, decode_page
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ class Auditor:
         """List, compare, and relist if something is wrong and ``repair``. Cancelling it loses nothing; do so when it stops.
 
         Raises:
-            APIError, NetworkError, MalformedResponse: the list failed, and nothing was compared; or the relist is refused.
+            APIError, NetworkError, MalformedResponse: the list failed, and nothing was compared.
+            InformerError: the list is older than the cache, or the relist is refused.
         """
         async with self._turn:
             listed, findings = await self._undisturbed()
@@ -155,10 +156,11 @@ class Auditor:
     async def _undisturbed(self) -> tuple[_Listed, _Findings]:
         """A comparison during which no snapshot became the cache: after one, every key would have to be left out."""
         for _ in range(ATTEMPTS):
-            before = self._audited.snapshots
+            before, version = self._audited.snapshots, self._store.resource_version
             self._store.touched = set()
             try:
                 listed = await self._list()
+                _check_age(listed.resource_version, version)
                 findings = await self._compare(listed)
                 if findings.keys:
                     await self._catch_up(listed.resource_version)
@@ -228,9 +230,9 @@ class Auditor:
             await asyncio.sleep(0)
         found = set(findings.keys)
         for strays in self._store.strays():
-            new = set(self._judgeable(strays)) - found
+            new = [key for key in dict.fromkeys(self._judgeable(strays)) if key not in found]
             findings.damaged.extend(new)
-            found |= new
+            found.update(new)
             await asyncio.sleep(0)
 
     def _judgeable(self, keys: Iterable[str]) -> Iterator[str]:
@@ -254,7 +256,15 @@ class Auditor:
         self._audited.relist()
         await self._audited.bell.until(lambda: not self._store.distrusts(keys) or self._audited.blocked_by is not None)
         if self._audited.blocked_by is not None:
-            raise self._audited.blocked_by
+            raise InformerError("the relist that would repair the cache is refused") from self._audited.blocked_by
+
+
+def _check_age(listed: str, cached: str) -> None:
+    """Refuse to judge a cache by an older state; what does not compare is let pass."""
+    if listed.isdecimal() and cached.isdecimal() and is_newer(cached, listed):
+        raise InformerError(
+            f"no audit: the server answered as of version {listed}, before the cache's {cached}: does a replica lag?"
+        )
 
 
 def _sliced(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

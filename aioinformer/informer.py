@@ -133,6 +133,7 @@ class Informer(Generic[T]):
 
         Raises:
             APIError, NetworkError, MalformedResponse: the server could not be asked; nothing was changed.
+            InformerError: the server answered with an older state than the cache's, or refuses the relist.
             InformerClosed: the informer was stopped.
             NotRunning: the factory is not running.
         """

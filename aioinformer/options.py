@@ -103,7 +103,8 @@ class InformerSpec:
     def __str__(self) -> str:
         where = f" in {self.namespace}" if self.namespace else ""
         what = ", ".join(filter(None, (str(self.label_selector), self.field_selector)))
-        return f"{self.resource}{where}{f' ({what})' if what else ''}"
+        metadata = " metadata" if self.metadata_only else ""
+        return f"{self.resource}{metadata}{where}{f' ({what})' if what else ''}"
 
     def checked(self) -> InformerSpec:
         """Itself.

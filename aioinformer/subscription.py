@@ -148,6 +148,11 @@ class Subscription(Generic[T]):
         return len(self._initial) + len(self._backlog)
 
     @property
+    def is_replaying(self) -> bool:
+        """Whether ``Synced`` is about to come: the cache is in sync, and the replay of it has not been taken yet."""
+        return self._synced_version is not None
+
+    @property
     def merged(self) -> int:
         """How many events were merged into others because too many waited."""
         return self._backlog.merged

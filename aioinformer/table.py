@@ -41,10 +41,10 @@ class Index:
     def discard(self, key: str) -> None:
         """Forget a key, and the values that go with it."""
         for value in self.by_key.pop(key, ()):
-            keys = self.by_value[value]
-            del keys[key]
+            keys = self.by_value.get(value, {})
+            keys.pop(key, None)  # a damaged index is for an audit to find, not a reason to stop
             if not keys:
-                del self.by_value[value]
+                self.by_value.pop(value, None)
 
 
 class Table:
@@ -79,10 +79,10 @@ class Table:
         if record is None:
             self.left_out.pop(key, None)
             return None
-        keys = self.namespaces[record.namespace]
-        del keys[key]
+        keys = self.namespaces.get(record.namespace, {})
+        keys.pop(key, None)
         if not keys:
-            del self.namespaces[record.namespace]
+            self.namespaces.pop(record.namespace, None)
         for index in self.indexes.values():
             index.discard(key)
         return record

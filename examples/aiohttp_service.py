@@ -17,6 +17,7 @@ from kubernetes_asyncio.client import ApiClient
 
 from aioinformer import Event, Informer, InvalidSelector, KubeObject, SharedInformerFactory, Synced
 
+FACTORY = web.AppKey("FACTORY", SharedInformerFactory)
 DEPLOYMENTS = web.AppKey("DEPLOYMENTS", Informer[KubeObject])
 routes = web.RouteTableDef()
 
@@ -71,17 +72,16 @@ async def get_deployment(request: web.Request) -> web.Response:
 
 @routes.get("/readyz")
 async def readyz(request: web.Request) -> web.Response:
-    """200 while the cache is in sync and followed. Until then no traffic comes, so nobody takes an empty cache for an answer."""
-    deployments = request.app[DEPLOYMENTS]
-    if not deployments.status.ready:  # a watch that is being opened again is routine, and leaves this true
-        raise web.HTTPServiceUnavailable(text=deployments.explain_sync())
-    return web.Response(text="ok")
+    """200 while all caches are in sync and followed. Until then no traffic comes, so nobody takes an empty cache for an answer."""
+    health = request.app[FACTORY].healthy()  # a watch that is being opened again is routine, and leaves this true
+    return web.Response(text=str(health), status=200 if health else 503)
 
 
 @routes.get("/livez")
-async def livez(_request: web.Request) -> web.Response:
-    """200 as long as the loop runs, whatever the cache: a restart would not mend the API server."""
-    return web.Response(text="ok")
+async def livez(request: web.Request) -> web.Response:
+    """500 when a defect has stopped an informer. Whatever else is wrong, a restart would not mend the API server."""
+    health = request.app[FACTORY].healthy()
+    return web.Response(text="; ".join(health.defects.values()) or "ok", status=500 if health.defects else 200)
 
 
 async def end_streams(app: web.Application) -> None:
@@ -95,6 +95,7 @@ def make_app(api_client: ApiClient | None = None) -> web.Application:
     async def informers(app: web.Application) -> AsyncIterator[None]:
         async with SharedInformerFactory(api_client) as factory:
             # Not waiting for the sync here: the probes answer from the first moment on, and say what is missing.
+            app[FACTORY] = factory
             app[DEPLOYMENTS] = factory.apps.v1.deployments
             yield
 

@@ -17,7 +17,7 @@ from fastapi.sse import EventSourceResponse
 from kubernetes_asyncio.client import ApiClient
 from pydantic import BaseModel
 
-from aioinformer import Event, Informer, InvalidSelector, KubeObject, SharedInformerFactory, Synced
+from aioinformer import Event, FactoryHealth, Informer, InvalidSelector, KubeObject, SharedInformerFactory, Synced
 
 router = APIRouter()
 
@@ -25,6 +25,7 @@ router = APIRouter()
 class State(TypedDict):
     """What the lifespan hands to every request."""
 
+    factory: SharedInformerFactory
     deployments: Informer[KubeObject]
 
 
@@ -34,9 +35,16 @@ async def get_deployments(request: Request) -> Informer[KubeObject]:
     return deployments
 
 
+async def get_health(request: Request) -> FactoryHealth:
+    """Whether the caches are fit to answer from."""
+    factory: SharedInformerFactory = request.state.factory
+    return factory.healthy()
+
+
 # Everything that reads the cache is "async def": FastAPI would run a plain "def" in a thread, and the cache belongs to
 # the event loop.
 Deployments = Annotated[Informer[KubeObject], Depends(get_deployments)]
+Health = Annotated[FactoryHealth, Depends(get_health)]
 
 
 class Summary(BaseModel):
@@ -103,16 +111,18 @@ async def get_deployment(deployments: Deployments, namespace: str, name: str) ->
 
 
 @router.get("/readyz")
-async def readyz(deployments: Deployments) -> str:
-    """200 while the cache is in sync and followed. Until then no traffic comes, so nobody takes an empty cache for an answer."""
-    if not deployments.status.ready:  # a watch that is being opened again is routine, and leaves this true
-        raise HTTPException(503, deployments.explain_sync())
+async def readyz(health: Health) -> str:
+    """200 while all caches are in sync and followed. Until then no traffic comes, so nobody takes an empty cache for an answer."""
+    if not health:  # a watch that is being opened again is routine, and leaves this true
+        raise HTTPException(503, str(health))
     return "ok"
 
 
 @router.get("/livez")
-async def livez() -> str:
-    """200 as long as the loop runs, whatever the cache: a restart would not mend the API server."""
+async def livez(health: Health) -> str:
+    """500 when a defect has stopped an informer. Whatever else is wrong, a restart would not mend the API server."""
+    if health.defects:
+        raise HTTPException(500, "; ".join(health.defects.values()))
     return "ok"
 
 
@@ -123,7 +133,7 @@ def make_app(api_client: ApiClient | None = None) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         async with SharedInformerFactory(api_client) as factory:
             # Not waiting for the sync here: the probes answer from the first moment on, and say what is missing.
-            yield {"deployments": factory.apps.v1.deployments}
+            yield {"factory": factory, "deployments": factory.apps.v1.deployments}
 
     app = FastAPI(lifespan=lifespan)
     app.include_router(router)

@@ -180,3 +180,21 @@ async def test_what_happens_with_the_body_reaches_the_transport() -> None:
         async with Watched().collection(PODS).open({}):
             raise failure
     assert left == [failure]
+
+
+async def test_a_list_of_metadata_alone_is_asked_for_in_the_same_scope() -> None:
+    """An audit has to compare like with like."""
+    wire = Wire(WIDGETS, WIDGETS)
+    options: dict[str, Any] = {
+        "namespace": "n",
+        "label_selector": LabelSelector.parse("a=b"),
+        "field_selector": "spec.x=1",
+    }
+    for resource in (PODS, ResourceName("widgets", None, None)):
+        collection = wire.collection(resource, **options)
+        await opened(collection, limit="500")
+        await opened(collection.metadata_only(), limit="500")
+    for full, metadata in (wire.sent[:2], wire.sent[2:]):
+        assert full[:2] == metadata[:2]
+        assert full[2] == "application/json"
+        assert metadata[2].startswith("application/json;as=PartialObjectMetadataList;")

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aioinformer.errors import Forbidden, InformerError, Invalid, NetworkError, NotFound, ResourceExpired, Unauthorized
+from aioinformer.errors import (
+    Forbidden,
+    IdleTimeout,
+    InformerError,
+    Invalid,
+    NetworkError,
+    NotFound,
+    ResourceExpired,
+    Unauthorized,
+)
 from aioinformer.listwatch import InitialList, ListWatch, Step
 from aioinformer.status import STALE_AFTER, InformerState, InformerStatus, Monitor
 
@@ -91,6 +100,37 @@ class TestState:
         assert driven.monitor.state(synced=True) is InformerState.STALE
         driven.watch()
         assert driven.monitor.state(synced=True) is InformerState.LIVE
+
+    def test_a_watch_that_was_cut_after_a_long_silence_was_current_until_then(self, driven: Driven) -> None:
+        driven.live().now += 10 * STALE_AFTER
+        driven.fail(NetworkError("reset"))
+        assert driven.monitor.state(synced=True) is InformerState.RESUMING
+        assert driven.monitor.stale_at(synced=True) == driven.now + STALE_AFTER
+
+    def test_a_connection_that_was_silent_past_its_deadline_was_dead_all_the_time(self, driven: Driven) -> None:
+        driven.live().now += 10 * STALE_AFTER
+        driven.fail(IdleTimeout("silence"))
+        assert driven.monitor.state(synced=True) is InformerState.STALE
+        assert driven.monitor.stale_at(synced=True) is None
+        driven.watch()
+        assert driven.monitor.state(synced=True) is InformerState.LIVE
+
+    def test_failures_in_a_row_put_staleness_off_no_further(self, driven: Driven) -> None:
+        driven.live().fail(NetworkError("reset"))
+        stale_at = driven.monitor.stale_at(synced=True)
+        driven.now += STALE_AFTER / 2
+        driven.request()
+        driven.fail(NetworkError("refused"))
+        assert driven.monitor.stale_at(synced=True) == stale_at
+
+    def test_a_stream_that_is_refused_is_no_refusal_of_the_resource(self) -> None:
+        driven = Driven(initial_list="stream")
+        driven.request()
+        driven.fail(Invalid(422, message="sendInitialEvents is forbidden"))
+        assert driven.monitor.state(synced=True) is InformerState.RESUMING
+        driven.request()
+        driven.fail(Invalid(422, message="no such field"))
+        assert driven.monitor.state(synced=True) is InformerState.REFUSED
 
     def test_a_new_snapshot_under_way_is_resuming(self, driven: Driven) -> None:
         driven.live().fail(ResourceExpired(410))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aioinformer.batches import Change, Delta, Deltas, SnapshotPage, Undecodable
-from aioinformer.errors import InvalidOption
+from aioinformer.errors import InvalidOption, ObjectRejected
 from aioinformer.objects import Record
 from aioinformer.quarantine import Quarantined
 from aioinformer.store import SLICE, Store
@@ -398,3 +398,90 @@ class TestIndexes:
             store.index_values("value")
         store.apply(put(record("b")))
         assert len(store) == 2
+
+
+class TestDistrust:
+    def test_an_unchanged_object_that_is_distrusted_is_taken_from_the_snapshot(self) -> None:
+        store, cached, sent = Store({"value": by_value}), record(values="x"), record(values="y")
+        store.apply(put(cached, record("b")))
+        store.distrust(["n/a"])
+        assert snapshot(store, sent, record("b")) == [Change("n/a", cached, sent)]
+        assert store.index_values("value") == ["y"]
+        assert not store.distrusts(["n/a"])
+
+    def test_doubt_lasts_until_a_snapshot_that_began_after_it(self) -> None:
+        store = Store()
+        store.apply(put(record()))
+        store.begin_snapshot()
+        store.stage(page(record()))
+        store.distrust(["n/a"])
+        commit(store)
+        assert store.distrusts(["n/a", "n/b"])
+        snapshot(store, record())
+        assert not store.distrusts(["n/a"])
+
+    def test_a_snapshot_that_was_dropped_settles_nothing(self) -> None:
+        store = Store()
+        store.distrust(["n/a"])
+        store.begin_snapshot()
+        store.begin_snapshot()
+        assert store.distrusts(["n/a"])
+
+    def test_whether_a_distrusted_object_is_left_out_is_asked_again(self) -> None:
+        asked: list[str] = []
+
+        def leave_out(r: Record) -> None:
+            asked.append(r.key)
+
+        store = Store(admit=leave_out)
+        store.apply(put(record(), record("b")))
+        store.distrust(["n/a"])
+        assert snapshot(store, record(), record("b")) == []
+        assert asked == ["n/a", "n/b", "n/a"]
+
+    def test_a_digest_tells_versions_apart_whether_cached_or_left_out(self) -> None:
+        store = Store(admit=admit)
+        store.apply(put(record(), record("b", fault="drop")))
+        digests = [store.digest(f"n/{name}") for name in "abc"]
+        assert digests[2] is None
+        assert digests[0] == digests[1] != store.digest("n/c")
+        store.apply(put(record(version="2"), record("b", "2", uid="u2", fault="drop")))
+        assert digests[0] != store.digest("n/a") != store.digest("n/b") != digests[1]
+
+    def test_keys_that_events_are_about_are_remembered_while_somebody_asks_for_them(self) -> None:
+        store = Store()
+        store.apply(put(record()))
+        store.touched = set()
+        store.apply(
+            Deltas([Delta(deleted=False, record=record("b")), Undecodable("n/c", "5", ValueError(), deleted=True)], "5")
+        )
+        store.apply(put(record("b")))
+        assert store.touched == {"n/b", "n/c"}
+
+
+class TestStrict:
+    @pytest.mark.parametrize("fault", ["index", "admit"])
+    def test_what_cannot_be_taken_in_is_an_error(self, fault: str) -> None:
+        store = Store({"value": by_value}, admit, strict=True)
+        with pytest.raises(
+            ObjectRejected, match=r"n/a of version 4 cannot be taken in \(ValueError at .*test_store\.py:\d+ in"
+        ) as raised:
+            store.apply(put(record(version="4", fault=fault)))
+        assert (raised.value.key, raised.value.resource_version) == ("n/a", "4")
+        assert isinstance(raised.value.__cause__, ValueError)
+        assert store.quarantine == {}
+
+    def test_what_cannot_be_decoded_is_an_error_too_whatever_is_known_of_it(self) -> None:
+        store, unknown = Store(strict=True), Undecodable("", "", ValueError("no"))
+        store.begin_snapshot()
+        with pytest.raises(ObjectRejected, match="an object without a name of version unknown"):
+            store.stage(SnapshotPage([unknown]))
+        with pytest.raises(ObjectRejected, match="an object without a name of version unknown"):
+            store.apply(Deltas([unknown], "2"))
+
+    def test_what_has_gone_is_not(self) -> None:
+        store, one = Store(strict=True), record()
+        store.apply(put(one))
+        assert store.apply(Deltas([Undecodable("n/a", "2", ValueError(), deleted=True)], "2")) == [
+            Change("n/a", one, None)
+        ]

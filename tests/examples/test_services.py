@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 from aiohttp import web
 
+from aioinformer import InformerError
 from aioinformer.testing import ApiServer
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ async def test_is_ready_once_the_cache_is_in_sync_and_says_until_then_what_is_mi
 
 
 async def test_is_not_ready_without_permission(serve: Serve, server: ApiServer, api_client: ApiClient) -> None:
-    server.forbid(DEPLOYMENTS)
+    server.on(DEPLOYMENTS).revoke()
     async with serve(api_client) as service:
         assert "cannot watch resource" in await service.until_unready("denied")
         assert (await service.http.get("/livez")).status_code == 200
@@ -165,8 +166,8 @@ async def test_is_not_ready_once_permission_was_taken_away(
 ) -> None:
     async with serve(api_client) as service:
         await service.until_ready()
-        server.forbid(DEPLOYMENTS)
-        server.end_watches(DEPLOYMENTS)
+        server.on(DEPLOYMENTS).revoke()
+        server.on(DEPLOYMENTS).end_cleanly()
         assert "cannot watch resource" in await service.until_unready("denied")
 
 
@@ -196,11 +197,40 @@ async def test_a_routine_reconnect_does_not_touch_readiness(
     async with serve(api_client) as service:
         await service.until_ready()
         before = len(server.requests)
-        server.cut_watches(DEPLOYMENTS)
+        server.on(DEPLOYMENTS).cut()
         while len(server.requests) == before:
             assert (await service.http.get("/readyz")).status_code == 200
         await server.wait_for_watches(1, DEPLOYMENTS)
         assert (await service.http.get("/readyz")).status_code == 200
+
+
+async def test_a_half_open_connection_is_not_ready_in_the_end(
+    serve: Serve, server: ApiServer, api_client: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The socket stays open and nothing comes; readiness goes with the deadline, and comes back with an answer."""
+    monkeypatch.setattr("aioinformer.listwatch.SHORTEST_SILENCE", 0.3)
+    monkeypatch.setattr("aioinformer.status.STALE_AFTER", 0.2)
+    async with serve(api_client) as service:
+        await service.until_ready()
+        for _ in range(2):  # from which the rhythm is learnt
+            server.send_bookmarks()
+            await service.http.get("/livez")
+        with server.stall(new_requests=True):
+            await service.until_unready("stale")
+            assert (await service.http.get("/livez")).status_code == 200
+        await service.until_ready()
+
+
+async def test_a_defect_is_not_alive(serve: Serve, server: ApiServer, api_client: ApiClient) -> None:
+    """Only a restart mends an informer that a defect has stopped."""
+    async with serve(api_client) as service:
+        await service.until_ready()
+        assert (await service.http.get("/livez")).status_code == 200
+        service.deployments._mirror.failure = InformerError("a defect")
+        service.deployments.finish()
+        response = await service.http.get("/livez")
+        assert (response.status_code, "a defect" in response.text) == (500, True)
+        assert (await service.http.get("/readyz")).status_code == 503
 
 
 async def test_lists_by_namespace_and_label_selector(serve: Serve, server: ApiServer, api_client: ApiClient) -> None:

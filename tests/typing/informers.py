@@ -9,6 +9,8 @@ import msgspec
 from kubernetes_asyncio.client import V1Pod
 
 from aioinformer import (
+    AuditReport,
+    FactoryHealth,
     GroupVersionResource,
     Informer,
     InformerState,
@@ -97,6 +99,8 @@ def every_option(factory: SharedInformerFactory) -> None:
         resync=30,
         initial_list="cached",
         page_size=100,
+        strict=True,
+        audit=3600,
     )
     assert_type(informer, Informer[KubeObject])
     assert_type(factory.informer("pods", model=PodName, indexers={"name": name_of}), Informer[PodName])
@@ -141,6 +145,20 @@ def state(pods: Informer[KubeObject]) -> None:
     assert_type(pods.status.age, float | None)
     assert_type(pods.status.pending, tuple[int, ...])
     assert_type(pods.events(namespace="default", replay=False, overflow="error"), Subscription[KubeObject])
+
+
+async def doubts(factory: SharedInformerFactory, pods: Informer[KubeObject]) -> None:
+    """Audits, states and health."""
+    report = assert_type(await pods.audit(repair=False), AuditReport)
+    assert_type(report.clean, bool)
+    assert_type(report.missing, tuple[str, ...])
+    assert_type(pods.status.last_audit, AuditReport | None)
+    async for state in pods.states():
+        assert_type(state, InformerState)
+    health = assert_type(factory.healthy(max_staleness=90), FactoryHealth)
+    assert_type(bool(health), bool)
+    assert_type(health.problems["pods.v1"], str)
+    assert_type([quarantined.key for quarantined in pods.quarantine.values()], list[str])
 
 
 def objects(pod: KubeObject) -> None:
