@@ -1,14 +1,17 @@
 # The one front door: what CI runs is what a person runs.
 PYTHON ?= python3
 VENV ?= .venv
+EXAMPLES ?= 2000
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check bench control-plane docs format clean
+.PHONY: help demo test soak faults check bench control-plane docs format clean
 
 help:
 	@echo "make demo           live Deployments against the embedded API server"
 	@echo "make test           all tests (those needing a real control plane skip when there is none)"
+	@echo "make soak           random writes and faults, EXAMPLES=2000 of them, and what else takes long"
+	@echo "make faults         real faults on a real control plane, some minutes (make control-plane builds it)"
 	@echo "make check          ruff, mypy, pyright, import contracts"
 	@echo "make bench          our benchmarks"
 	@echo "make control-plane  build kube-apiserver, etcd, kube-controller-manager, kubectl (once, cached)"
@@ -29,6 +32,13 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+
+soak: $(STAMP)
+	AIOINFORMER_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/convergence -s
+	$(BIN)/python -m pytest tests -m soak -s
+
+faults: $(STAMP)
+	$(BIN)/python -m pytest tests/faults
 
 check: $(STAMP)
 	$(BIN)/ruff check .
