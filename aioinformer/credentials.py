@@ -1,5 +1,5 @@
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
-# upstream's configuration loaders are annotated in part
+# upstream's configuration is annotated in part
 """The client for those who bring none: kubeconfig, else the pod's service account."""
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from kubernetes_asyncio.client import ApiClient, Configuration
 from kubernetes_asyncio.config import ConfigException, incluster_config
-from kubernetes_asyncio.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
 from aioinformer.errors import ConfigurationError
+from aioinformer.kubeconfig import Kubeconfig
 
 __all__ = ["default_client"]
 
@@ -26,24 +26,26 @@ DEFAULT_KUBECONFIG = "~/.kube/config"
 async def default_client() -> tuple[ApiClient, Callable[[], Awaitable[None]] | None]:
     """A client from ``$KUBECONFIG`` or ``~/.kube/config``, else from the pod this runs in; and how to refresh it.
 
-    Refreshing reads the kubeconfig again into the same configuration, which runs its exec plugin and re-reads token
-    files. A service account's token is re-read by the client itself.
+    Refreshing reads the credentials of the same context again, which runs its exec plugin and re-reads token files. It
+    changes nothing else, neither the server nor how it is verified. A service account's token is re-read by the client
+    itself.
 
     Raises:
         ConfigurationError: neither is there, or what is there cannot be used; the message says what was tried.
     """
-    configuration = Configuration()
     paths = os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG
     if _exists(paths):
-        await _load_kubeconfig(paths, configuration)
+        kubeconfig = Kubeconfig(paths)
+        client = _client(await kubeconfig.load(), f"the kubeconfig {paths}")
 
         async def refresh() -> None:
-            await _load_kubeconfig(paths, configuration)
+            _renew(client, await kubeconfig.load(), f"the kubeconfig {paths}")
 
-        return _client(configuration, f"the kubeconfig {paths}"), refresh
+        return client, refresh
+    configuration = Configuration()
     try:
         _load_service_account(client_configuration=configuration)
-    except ConfigException as error:
+    except (ConfigException, OSError, ValueError) as error:
         raise ConfigurationError(
             f"no cluster to talk to: there is no kubeconfig at {paths} (set KUBECONFIG), and this is no pod with a service "
             f"account ({str(error).rstrip('.')}). Or pass a client of yours: SharedInformerFactory(api_client)"
@@ -55,21 +57,6 @@ def _exists(paths: str) -> bool:
     return any(Path(path).expanduser().exists() for path in paths.split(os.pathsep) if path)
 
 
-async def _load_kubeconfig(paths: str, configuration: Configuration) -> None:
-    try:
-        merger = KubeConfigMerger(paths)
-
-        def persist(_: object) -> None:  # upstream calls it with what its own saver does not take
-            merger.save_changes()
-
-        loader = _Loader(config_dict=merger.config, config_base_path=None, config_persister=persist)
-        await loader.load_and_set(configuration)
-    except ConfigurationError:
-        raise
-    except Exception as error:  # noqa: BLE001  # the loader raises whatever its parsers raise
-        raise ConfigurationError(f"the kubeconfig {paths} cannot be used: {_without_secrets(error)}") from None
-
-
 def _client(configuration: Configuration, origin: str) -> ApiClient:
     try:
         return ApiClient(configuration)
@@ -77,28 +64,20 @@ def _client(configuration: Configuration, origin: str) -> ApiClient:
         raise ConfigurationError(f"the certificates or key of {origin} cannot be used: {error}") from error
 
 
-def _without_secrets(error: Exception) -> str:
-    """Upstream's messages may quote a whole user entry, token included, as a dict: what comes before is safe."""
-    return str(error).partition("{")[0] or type(error).__name__
+def _renew(client: ApiClient, fresh: Configuration, origin: str) -> None:
+    """Give a client newer credentials for its server.
 
-
-class _Loader(KubeConfigLoader):
-    """Upstream's loader, but for two things.
-
-    It refuses to send a refresh token over an unverified connection, which upstream does without an IdP CA; and it
-    takes a token file that ends in a newline, as client-go does.
+    Raises:
+        ConfigurationError: they are another server's, or their certificate cannot be used.
     """
-
-    def _load_user_token(self) -> bool:
-        found = bool(super()._load_user_token())
-        if found:
-            self.token = self.token.strip()
-        return found
-
-    async def _refresh_oidc(self, provider: Any) -> None:
-        if self._retrieve_oidc_cacert(provider) is None:
-            raise ConfigurationError(
-                "the kubeconfig's OIDC token has expired, and without idp-certificate-authority-data the refresh would send "
-                "the refresh token over an unverified connection: set it, or use an exec plugin such as kubelogin"
-            )
-        await super()._refresh_oidc(provider)
+    known = client.configuration
+    if fresh.host != known.host:
+        raise ConfigurationError(f"{origin} names another server than when the factory was entered: make a new factory")
+    if fresh.cert_file:
+        connector: Any = client.rest_client.pool_manager.connector
+        try:
+            connector._ssl.load_cert_chain(fresh.cert_file, fresh.key_file)  # noqa: SLF001  # shown from now on
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"the client certificate of {origin} cannot be used: {error}") from error
+        known.cert_file, known.key_file = fresh.cert_file, fresh.key_file
+    known.api_key = fresh.api_key

@@ -11,7 +11,8 @@ __all__ = ["LineSplitter", "cut_list"]
 MAX_LINE = 128 * 1024 * 1024
 """Bytes. etcd's default lets objects exceed 1.5 MB, and other stores more; past this it is no Kubernetes any more."""
 
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]]', re.DOTALL)
+"""Strings and brackets. It never looks back: a string without an end, full of escapes, would cost the square of its length."""
 _ITEMS, _ITEM = 2, 3
 """How deep the items array and the items stand."""
 
@@ -19,11 +20,10 @@ _ITEMS, _ITEM = 2, 3
 class LineSplitter:
     """Cuts a stream into lines, whatever the chunks; it holds at most one unfinished line, and only while unfinished."""
 
-    __slots__ = ("_parts", "_size")
+    __slots__ = ("_unfinished",)
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._unfinished: bytes | bytearray = b""
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The lines that this chunk completes, without their newlines and without empty ones.
@@ -32,16 +32,19 @@ class LineSplitter:
             MalformedResponse: a line is longer than ``MAX_LINE``.
         """
         head, newline, rest = chunk.partition(b"\n")
-        self._size += len(head)
-        if self._size > MAX_LINE:
+        if len(self._unfinished) + len(head) > MAX_LINE:
             raise MalformedResponse(f"a watch event is longer than {MAX_LINE} bytes: this is not a Kubernetes watch")
-        self._parts.append(head)
         if not newline:
+            if isinstance(
+                self._unfinished, bytes
+            ):  # one buffer that grows: a list of tiny parts would be many times the line
+                self._unfinished = bytearray(self._unfinished)
+            self._unfinished += head
             return []
-        lines = [b"".join(self._parts), *rest.split(b"\n")]
-        remainder = lines.pop() if rest else b""
-        self._parts = [remainder] if remainder else []
-        self._size = len(remainder)
+        if self._unfinished:
+            head = b"".join((self._unfinished, head))
+        lines = [head, *rest.split(b"\n")]
+        self._unfinished = lines.pop() if rest else b""
         return [line for line in lines if line and line != b"\r"]
 
     def close(self) -> None:
@@ -50,8 +53,8 @@ class LineSplitter:
         Raises:
             NetworkError: in the middle of a line, which is dropped: somebody cut the connection.
         """
-        if self._size:
-            raise NetworkError(f"the watch was cut in the middle of an event, {self._size} bytes into it")
+        if self._unfinished:
+            raise NetworkError(f"the watch was cut in the middle of an event, {len(self._unfinished)} bytes into it")
 
 
 def cut_list(body: bytes) -> tuple[bytes, list[bytes]]:

@@ -23,6 +23,8 @@ __all__ = ["build_model", "model_builder"]
 M = TypeVar("M")
 _LIST = re.compile(r"list\[(.+)\]")
 _DICT = re.compile(r"dict\((?:str|string), ?(.+)\)")
+_QUOTED = re.compile(r"(Invalid (?:enum )?value) .*(?= - at `)", re.DOTALL)
+"""How msgspec's errors begin that go on with the value, up to where it stood."""
 
 
 def build_model(model: type[M], raw: bytes) -> M:
@@ -45,13 +47,28 @@ def model_builder(model: type[Any]) -> Callable[[bytes], Any]:
 @cache
 def _builder_of(model: Any) -> Callable[[bytes], Any]:
     if issubclass(model, msgspec.Struct) or dataclasses.is_dataclass(model):
-        return msgspec.json.Decoder(model).decode
+        return _discreet(msgspec.json.Decoder(model).decode)
     if hasattr(model, "openapi_types") and hasattr(model, "attribute_map"):
         build = _generated(model)
         return lambda raw: build(msgspec.json.decode(raw))
     raise TypeError(
         f"{model.__name__} is no model: give a msgspec.Struct, a dataclass, or a kubernetes_asyncio model such as V1Pod"
     )
+
+
+def _discreet(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """The decoder, but that its errors do not quote a value: msgspec's do for enumerations and tags."""
+
+    def decoded(raw: bytes) -> Any:
+        try:
+            return decode(raw)
+        except msgspec.ValidationError as error:
+            quoting = _QUOTED.match(str(error))
+            if quoting is None:
+                raise
+        raise msgspec.ValidationError(quoting.expand(r"\1") + quoting.string[quoting.end() :])
+
+    return decoded
 
 
 def _generated(model: type[Any]) -> Callable[[Any], Any]:

@@ -79,7 +79,8 @@ class ObjectMeta(msgspec.Struct, frozen=True, rename="camel"):
     finalizers: list[str] = []
     managed_fields: list[dict[str, Any]] = []
 
-    def __repr__(self) -> str:  # an annotation of kubectl's holds the whole object as it was applied, a Secret's data too
+    def __repr__(self) -> str:
+        # no annotations: kubectl apply leaves the whole object in one, a Secret's data too
         key = f"{self.namespace}/{self.name}" if self.namespace else self.name
         return f"<ObjectMeta {key} uid={self.uid} resourceVersion={self.resource_version}>"
 
@@ -234,7 +235,7 @@ def raw_metadata(raw: bytes) -> bytes:
     """The bytes of an object's ``metadata``, whatever it is; ``{}`` when there is none or it cannot be found."""
     try:
         return bytes(msgspec.json.decode(raw, type=_Envelope).metadata)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return b"{}"
 
 

@@ -1,18 +1,17 @@
 """The network: GET requests over the caller's kubernetes_asyncio client, one connection per watch.
 
-All that knows the HTTP and the Kubernetes client is here and in ``credentials.py``. Requests carry the client's TLS,
-proxy, SNI, default headers and credentials, but run on connections of their own: its pool stops at 100, and a watch
-past that would wait for ever without a word. Sockets have TCP keepalive, redirects are not followed (they would carry
-the credentials elsewhere), and every foreign exception becomes one of ours.
+Only this room knows the HTTP and the Kubernetes client: requests and connections are here, what comes back is in
+``responses.py``, where credentials come from in ``credentials.py``. Requests carry the client's TLS, proxy, SNI, default
+headers and credentials, but run on connections of their own: its pool stops at 100, and a watch past that would wait
+for ever without a word. Sockets have TCP keepalive, redirects are not followed (they would carry the credentials
+elsewhere), and every foreign exception becomes one of ours.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -20,8 +19,9 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from aiohttp import ClientTimeout, hdrs
 
-from aioinformer.errors import ConfigurationError, MalformedResponse, NetworkError, api_error
-from aioinformer.wire import LONGEST_RETRY_AFTER, status_error
+from aioinformer.discretion import blot_out, origin, say, secrets
+from aioinformer.errors import ConfigurationError, InformerError, MalformedResponse, NetworkError
+from aioinformer.responses import ResponseBody, check, ending_with_its_connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -39,36 +39,21 @@ READ_BUFFER = 256 * 1024
 """Bytes that wait in user space per connection before TCP is asked to slow down (aiohttp lets twice that wait)."""
 ANSWER_TIMEOUT = 75.0
 """Seconds until the head of a response; a kube-apiserver gives up on a list after 60."""
-ERROR_BODY, ERROR_BODY_TIMEOUT = 1024 * 1024, 5.0
-"""Bytes and seconds that the explanation of a failure may take."""
+CREDENTIALS_TIMEOUT = 60.0
+"""Seconds for the client's own refresh hook; an exec plugin has as long (``exec_plugin.py``)."""
+MAX_DOCUMENT = 64 * 1024 * 1024
+"""Bytes of a discovery document, after decompression; a cluster with a thousand custom resources has one of a few MB."""
+REFRESH_AGAIN_AFTER = 10.0
+"""Seconds for which credentials that were refreshed in vain are not refreshed again, however many watches are refused."""
+UNAUTHORIZED = 401
 JSON = "application/json"
-
-
-class ResponseBody:
-    """The body of a response under way."""
-
-    __slots__ = ("_content",)
-
-    def __init__(self, content: aiohttp.StreamReader) -> None:
-        self._content = content
-
-    async def read(self) -> bytes:
-        """Whatever has arrived, at least a byte; ``b""`` at the end.
-
-        Raises:
-            NetworkError: the connection broke.
-        """
-        try:
-            return await self._content.readany()
-        except (aiohttp.ClientError, OSError) as error:
-            raise NetworkError(f"the connection broke: {_say(error)}") from error
 
 
 class Transport:
     """GET requests with the identity of an ``ApiClient``, which stays its owner's: it is neither closed nor changed.
 
-    ``refresh`` is called once when the server answers 401, before the one retry. Create it inside a running loop and
-    ``aclose`` it.
+    ``refresh`` is called once when the server answers 401, before the one retry; it raises ``ConfigurationError`` when it
+    fails. Create the transport inside a running loop and ``aclose`` it.
     """
 
     def __init__(self, api_client: ApiClient, refresh: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -76,10 +61,14 @@ class Transport:
         self._refresh = refresh
         self._refreshing = asyncio.Lock()
         self._refreshes = 0
+        self._in_vain_until = float("-inf")
+        self._failure = ""
         connector = api_client.rest_client.pool_manager.connector
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,
+                # a connection that is kept goes on showing a certificate that has since been renewed
+                force_close=refresh is not None and bool(api_client.configuration.cert_file),
                 ssl=_tls_of(connector),
                 socket_factory=keepalive_socket,
             ),
@@ -104,24 +93,34 @@ class Transport:
         headers = {"Accept": accept, "Accept-Encoding": "gzip" if compressed else "identity"}
         response = await self._send(path, query or {}, headers)
         try:
-            if response.status == 401 and await self._refreshed(response.request_info.headers):  # noqa: PLR2004
+            if response.status == UNAUTHORIZED and await self._refreshed(response.request_info.headers):
                 response.close()
                 response = await self._send(path, query or {}, headers)
-            await _check(response)
-            yield ResponseBody(response.content)
+                if response.status == UNAUTHORIZED:
+                    self._was_in_vain()
+            with ending_with_its_connection(response):
+                await check(response)
+                yield ResponseBody(response.content)
+        except InformerError as error:
+            blot_out(error, secrets(response.request_info.headers))  # what was sent may come back in the answer
+            raise
         finally:
             response.close()  # gives the connection back if the body was read to its end
 
     async def read(self, path: str, *, accept: str = JSON) -> bytes:
-        """The whole body of a GET; raises what ``get`` raises."""
-        parts: list[bytes] = []
+        """The whole body of a GET; raises what ``get`` raises, and ``MalformedResponse`` past ``MAX_DOCUMENT`` bytes."""
+        document = bytearray()
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT), self.get(path, accept=accept) as body:
                 while chunk := await body.read():
-                    parts.append(chunk)
+                    document += chunk
+                    if len(document) > MAX_DOCUMENT:
+                        raise MalformedResponse(
+                            f"{path} is longer than {MAX_DOCUMENT} bytes: this is no Kubernetes API"
+                        )
         except TimeoutError:
             raise NetworkError(f"{path} was not answered whole within {ANSWER_TIMEOUT:g} s") from None
-        return b"".join(parts)
+        return bytes(document)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -137,12 +136,12 @@ class Transport:
         host: str = self._client.configuration.host
         credentials = await self._credentials()
         rest = self._client.rest_client
-        options: dict[str, Any] = {
-            "proxy": rest.proxy or _environment_proxy(host),
-            "proxy_headers": rest.proxy_headers,
-            "server_hostname": rest.server_hostname,
-        }
         try:
+            options: dict[str, Any] = {
+                "proxy": rest.proxy or _environment_proxy(host),
+                "proxy_headers": rest.proxy_headers,
+                "server_hostname": rest.server_hostname,
+            }
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 return await self._session.get(
                     host.rstrip("/") + path,
@@ -151,16 +150,26 @@ class Transport:
                     allow_redirects=False,
                     **{name: value for name, value in options.items() if value},
                 )
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            raise NetworkError(f"no answer from {host}: {_say(error)}") from error
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, UnicodeError) as error:
+            failure: InformerError = _unusable(error)
+        except (aiohttp.ClientError, OSError) as error:
+            failure = NetworkError(f"no answer from {origin(host)}: {say(error)}")
+        except ValueError as error:
+            failure = _unusable(error)
+        raise failure  # from outside, so that aiohttp's error is no part of it
 
     async def _credentials(self) -> dict[str, str]:
         """The client's authorization header; asking for it runs the client's own refresh hook."""
         headers: dict[str, str] = {}
         try:
-            await self._client.update_params_for_auth(headers, [], ["BearerToken"])
+            async with asyncio.timeout(CREDENTIALS_TIMEOUT):
+                await self._client.update_params_for_auth(headers, [], ["BearerToken"])
         except Exception as error:  # the caller's hook, whatever it raises
-            raise ConfigurationError(f"the client's credentials cannot be refreshed: {_say(error)}") from error
+            failure = ConfigurationError(
+                f"the client's credentials cannot be refreshed: {str(error) or type(error).__name__}"
+            )
+            blot_out(failure, secrets(self._client.configuration.api_key))
+            raise failure from error
         return {name: value.strip() for name, value in headers.items() if value}  # token files end in newlines
 
     async def _refreshed(self, refused: Mapping[str, str]) -> bool:
@@ -170,12 +179,35 @@ class Transport:
         seen = self._refreshes
         async with self._refreshing:
             current = await self._credentials()
-            if self._refreshes == seen and current.get("authorization") == refused.get(hdrs.AUTHORIZATION):
-                try:
-                    await self._refresh()
-                finally:
-                    self._refreshes += 1
+            if current.get("authorization") != refused.get(hdrs.AUTHORIZATION):
+                return True
+            lately = asyncio.get_running_loop().time() < self._in_vain_until
+            if lately and self._failure:
+                raise ConfigurationError(self._failure)
+            if self._refreshes == seen:
+                if lately:
+                    return False
+                await self._refresh_now(self._refresh)
         return True
+
+    async def _refresh_now(self, refresh: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await refresh()
+        except ConfigurationError as error:
+            self._failure = str(error)
+            self._was_in_vain()
+            raise
+        self._failure = ""
+        self._refreshes += 1
+
+    def _was_in_vain(self) -> None:
+        self._in_vain_until = asyncio.get_running_loop().time() + REFRESH_AGAIN_AFTER
+
+
+def _unusable(error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f"the client's server, proxy or default headers cannot be used as they are ({type(error).__name__})"
+    )
 
 
 def _tls_of(connector: object) -> Any:
@@ -184,48 +216,6 @@ def _tls_of(connector: object) -> Any:
     if tls is None:
         raise ConfigurationError("the client's TLS settings cannot be had: its session needs an aiohttp TCPConnector")
     return tls
-
-
-async def _check(response: aiohttp.ClientResponse) -> None:
-    """Raise for anything but a JSON success."""
-    if response.ok and response.status < 300:  # noqa: PLR2004  # what is below is success
-        if "json" not in response.content_type:
-            raise MalformedResponse(
-                f"the server answered {response.content_type!r} where JSON was asked for: is a login page or proxy in the way?"
-            )
-        return
-    if response.status < 400:  # noqa: PLR2004  # a redirect
-        raise api_error(
-            response.status, "Redirect", "redirects are not followed, as they would carry the credentials along"
-        )
-    raise status_error(
-        response.status, await _explanation(response.content), _retry_after(response.headers.get(hdrs.RETRY_AFTER))
-    )
-
-
-async def _explanation(content: aiohttp.StreamReader) -> bytes:
-    """The body of a failure, as far as it comes."""
-    body = bytearray()
-    with suppress(aiohttp.ClientError, OSError, TimeoutError):
-        async with asyncio.timeout(ERROR_BODY_TIMEOUT):
-            while len(body) < ERROR_BODY and (chunk := await content.readany()):
-                body += chunk
-    return bytes(body)
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds to wait, from either form that RFC 9110 (10.2.3) allows; ``None`` when absent or unreadable."""
-    if value is None:
-        return None
-    if value.strip().isdecimal():
-        return float(min(int(value), LONGEST_RETRY_AFTER))
-    try:
-        moment = parsedate_to_datetime(value)
-        if moment.tzinfo is None:  # "-0000", or no zone at all
-            moment = moment.replace(tzinfo=UTC)
-        return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), LONGEST_RETRY_AFTER)
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 def _environment_proxy(url: str) -> str | None:
@@ -249,7 +239,3 @@ def keepalive_socket(address: tuple[Any, ...]) -> socket.socket:
         if hasattr(socket, name):
             made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return made
-
-
-def _say(error: BaseException) -> str:
-    return str(error) or type(error).__name__

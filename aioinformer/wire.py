@@ -31,6 +31,11 @@ F = TypeVar("F")
 
 LONGEST_RETRY_AFTER = 3600
 """Seconds: no server makes us wait longer."""
+MAX_STATUS = 1024 * 1024
+"""Bytes: what an ERROR event says beyond them is not read."""
+MAX_MESSAGE, MAX_REASON = 4096, 256
+"""Characters of a Status that an error keeps: it may be logged again and again."""
+_FAILURES = range(400, 600)
 
 _PREFIX = b'{"type":"'
 _OBJECT = b'","object":'
@@ -67,7 +72,7 @@ class _Meta(msgspec.Struct, gc=False):
 
 
 class _LooseObject(msgspec.Struct):
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, msgspec.Raw] = {}
 
 
 class _Object(msgspec.Struct, gc=False):
@@ -107,6 +112,7 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _decode_object = msgspec.json.Decoder(_Object).decode
 _decode_loosely = msgspec.json.Decoder(_LooseObject).decode
+_decode_text = msgspec.json.Decoder(str).decode
 _decode_bookmark = msgspec.json.Decoder(_BookmarkObject).decode
 _decode_document = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_any_event = msgspec.json.Decoder(_AnyEvent).decode
@@ -126,9 +132,10 @@ def decode_event(line: bytes) -> WatchEvent:
         event = _decode_any_event(line)
         return _event(event.type.encode(), bytes(event.object))
     except _UNREADABLE as error:
-        raise MalformedResponse(f"a line of the watch is not a watch event: {error}") from None
+        why = f"a line of the watch is not a watch event: {error}"
     except KeyError as unknown:
-        raise MalformedResponse(f"the watch sent an event of the unknown type {str(unknown)[:40]}") from None
+        why = f"the watch sent an event of the unknown type {str(unknown)[:40]}"
+    raise MalformedResponse(why)  # from outside: the causes hold the bytes
 
 
 def _event(kind: bytes, raw: bytes) -> WatchEvent:
@@ -139,6 +146,8 @@ def _event(kind: bytes, raw: bytes) -> WatchEvent:
             raise MalformedResponse("the watch sent a bookmark without a resource version")
         return Bookmark(meta.resource_version, (meta.annotations or {}).get(_INITIAL_EVENTS_END) == "true")
     if kind == b"ERROR":
+        if len(raw) > MAX_STATUS:
+            raise status_error(500, b"")
         _decode_document(raw)
         raise status_error(500, raw)
     return _delta(raw, deleted=_TYPES[kind])
@@ -153,7 +162,8 @@ def decode_item(raw: msgspec.Raw, kind: str, api_version: str) -> Delta | Undeco
     try:
         return _delta(bytes(raw), deleted=False, kind=kind, api_version=api_version)
     except _UNREADABLE as error:
-        raise MalformedResponse(f"an item of the list is not an object: {error}") from None
+        why = f"an item of the list is not an object: {error}"
+    raise MalformedResponse(why)
 
 
 def decode_page(body: bytes) -> ListPage:
@@ -162,19 +172,11 @@ def decode_page(body: bytes) -> ListPage:
     Raises:
         MalformedResponse: it is not a list, or it is a ``Table``, which holds no objects.
     """
-    items: list[msgspec.Raw] | None = None
-    try:
-        try:
-            page = _decode_list(body)
-        except RecursionError:  # one item is nested too deep; it alone is to be set aside
-            envelope, cut = cut_list(body)
-            page, items = _decode_list(envelope), [msgspec.Raw(item) for item in cut]
-    except _UNREADABLE as error:
-        raise MalformedResponse(f"the list is not a Kubernetes list: {error}") from None
+    page, items = _split_page(body)
     if page.items is msgspec.UNSET:
         if page.kind == "Status":
-            raise status_error(500, body)
-        raise MalformedResponse(f"the server answered with a {page.kind[:60]} where a list was asked for")
+            raise status_error(500, body[:MAX_STATUS])
+        raise MalformedResponse(f"the server answered with a {page.kind[:60]!r} where a list was asked for")
     return ListPage(
         page.kind.removesuffix("List"),
         page.api_version,
@@ -182,6 +184,19 @@ def decode_page(body: bytes) -> ListPage:
         page.metadata.token or "",
         items or page.items or [],
     )
+
+
+def _split_page(body: bytes) -> tuple[_List, list[msgspec.Raw]]:
+    """The list, and its items if they had to be cut out of it one by one."""
+    try:
+        try:
+            return _decode_list(body), []
+        except RecursionError:  # one item is nested too deep; it alone is to be set aside
+            envelope, cut = cut_list(body)
+            return _decode_list(envelope), [msgspec.Raw(item) for item in cut]
+    except _UNREADABLE as error:
+        why = f"the list is not a Kubernetes list: {error}"
+    raise MalformedResponse(why)
 
 
 def status_error(status: int, body: bytes, retry_after: float | None = None) -> APIError:
@@ -192,14 +207,15 @@ def status_error(status: int, body: bytes, retry_after: float | None = None) -> 
         said = {}
     if said.get("kind") != "Status":  # what a proxy in between has to say is not the server's word
         return api_error(status, retry_after=retry_after)
+    code = _field(said, "code", int, 0)
     details = _field(said, "details", dict, {})
     seconds = _field(details, "retryAfterSeconds", int, 0)
     if retry_after is None and seconds > 0:
         retry_after = float(min(seconds, LONGEST_RETRY_AFTER))
     return api_error(
-        _field(said, "code", int, 0) or status,
-        _field(said, "reason", str, ""),
-        _field(said, "message", str, ""),
+        code if code in _FAILURES else status,
+        _field(said, "reason", str, "")[:MAX_REASON],
+        _field(said, "message", str, "")[:MAX_MESSAGE],
         retry_after=retry_after,
         causes=[_field(cause, "reason", str, "") for cause in _field(details, "causes", list, [])],
         continue_token=_field(_field(said, "metadata", dict, {}), "continue", str, ""),
@@ -228,7 +244,9 @@ def _split_event(line: bytes) -> tuple[bytes, bytes]:
 def _delta(raw: bytes, *, deleted: bool, kind: str = "", api_version: str = "") -> Delta | Undecodable:
     try:
         decoded = _decode_object(raw)
-    except (msgspec.ValidationError, RecursionError) as error:
+        if not raw.isascii():
+            str(raw, "utf-8")  # what is skipped above is not looked at so closely, but has to be readable later
+    except (msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
         return _undecodable(raw, error, deleted=deleted)
     if decoded.kind == "Table":
         raise MalformedResponse("the server answered with a Table, which holds no objects, although JSON was asked for")
@@ -240,11 +258,23 @@ def _delta(raw: bytes, *, deleted: bool, kind: str = "", api_version: str = "") 
 
 
 def _undecodable(raw: bytes, error: Exception, *, deleted: bool) -> Undecodable:
-    """What can still be said of an object whose metadata has the wrong shape."""
+    """What can still be said of an object whose metadata has the wrong shape, or that is no text."""
     try:
         fields = _decode_loosely(raw).metadata
     except (msgspec.ValidationError, RecursionError):
         fields = {}
-    name, namespace = _field(fields, "name", str, ""), _field(fields, "namespace", str, "")
+    name, namespace = _text(fields, "name"), _text(fields, "namespace")
     key = f"{namespace}/{name}" if namespace and name else name
-    return Undecodable(key, _field(fields, "resourceVersion", str, ""), error, deleted, raw_metadata(raw))
+    if isinstance(error, UnicodeDecodeError):  # which has the object in it, and in its repr
+        error = msgspec.ValidationError(str(error))
+    why = error.with_traceback(None)  # its frames keep a whole page alive
+    why.__context__ = None
+    return Undecodable(key, _text(fields, "resourceVersion"), why, deleted, raw_metadata(raw))
+
+
+def _text(fields: dict[str, msgspec.Raw], name: str) -> str:
+    """A field, if it is there and a string."""
+    try:
+        return _decode_text(fields.get(name, b'""'))
+    except (msgspec.ValidationError, RecursionError):
+        return ""

@@ -3,21 +3,21 @@ from __future__ import annotations
 import base64
 import json
 import os
-import time
+import ssl
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import certifi
 import pytest
 from aiohttp import web
-from kubernetes_asyncio.config.kube_config import KubeConfigLoader
 
 from aioinformer.credentials import default_client
-from aioinformer.errors import ConfigurationError
+from aioinformer.errors import ConfigurationError, Unauthorized
 from aioinformer.transport import Transport
+from tests.security.certificates import Certificates, made_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
-    from pathlib import Path
 
     from kubernetes_asyncio.client import ApiClient
 
@@ -37,6 +37,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return made_in(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture
@@ -178,7 +183,7 @@ class TestUnusable:
         path = write(text)
         with pytest.raises(ConfigurationError) as caught:
             await default_client()
-        assert str(path) in str(caught.value) or "idp-certificate-authority-data" in str(caught.value)
+        assert str(path) in str(caught.value) or "exec" in str(caught.value)
         assert "secret" not in str(caught.value)
 
     async def test_a_token_in_the_wrong_place_is_not_quoted(self, write: Callable[[str], Path]) -> None:
@@ -238,72 +243,108 @@ class TestRefreshing:
             await transport.read("/api")
         assert [(token or "").split() for token in tokens] == [["Bearer", "t1"], ["Bearer", "t2"]]
 
-    async def test_a_failing_exec_plugin_is_an_error_of_ours_that_says_what_it_said(
-        self, write: Callable[[str], Path]
+    async def test_a_plugins_new_certificate_is_shown_by_new_connections(
+        self, load: Load, home: Path, serve: Serve, write: Callable[[str], Path], certificates: Certificates
     ) -> None:
-        failing = {"apiVersion": EXEC_VERSION, "command": "/bin/sh", "args": ["-c", "echo log in first >&2; exit 1"]}
-        write(kubeconfig({"exec": failing}))
-        with pytest.raises(ConfigurationError, match="log in first"):
-            await default_client()
+        """They last for minutes; verification is none of a plugin's business and stays as it was."""
+        context = certificates.server("IP:127.0.0.1")
+        context.verify_mode = ssl.CERT_REQUIRED
+        shown: list[str] = []
 
+        async def handler(request: web.Request) -> web.Response:
+            assert request.transport is not None
+            subject = dict(part[0] for part in request.transport.get_extra_info("peercert")["subject"])
+            shown.append(subject["commonName"])
+            return web.json_response({}, status=200 if len(shown) > 1 else 401)
 
-class Provider:
-    """Stands in for upstream's conversation with an identity provider."""
+        def give(name: str) -> None:
+            certificate, key = (Path(file).read_text() for file in certificates.sign(name, "DNS:somebody.invalid"))
+            status = {"clientCertificateData": certificate, "clientKeyData": key}
+            (home / "credential").write_text(json.dumps({"apiVersion": EXEC_VERSION, "status": status}))
 
-    authorities: list[str | None]
+        give("first")
+        execution = {"apiVersion": EXEC_VERSION, "command": "/bin/cat", "args": [str(home / "credential")]}
+        url = await serve(handler, tls=context)
+        write(kubeconfig({"exec": execution}, url, **{"certificate-authority": certificates.authority}))
+        client, refresh = await load()
+        give("second")
+        async with Transport(client, refresh) as transport:
+            await transport.read("/api")
+        assert shown == ["first", "second"]
 
-    def __init__(self, client_id: str, client_secret: str, issuer: str, authority: str | None = None) -> None:
-        self.authorities.append(authority)
-
-    async def refresh_token(self, token: str) -> dict[str, str]:
-        return {"id_token": identity_token(3600), "refresh_token": "next"}
-
-
-def identity_token(valid_for: float) -> str:
-    claims = base64.b64encode(json.dumps({"exp": int(time.time() + valid_for)}).encode()).decode().rstrip("=")
-    return f"header.{claims}.signature"
-
-
-def oidc(valid_for: float, **config: str) -> str:
-    names = {"client-id": "i", "client-secret": "s", "idp-issuer-url": "https://idp.invalid", "refresh-token": "r"}
-    config = {**names, "id-token": identity_token(valid_for), **config}
-    return kubeconfig({"auth-provider": {"name": "oidc", "config": config}})
-
-
-class TestOIDC:
-    @pytest.fixture(autouse=True)
-    def provider(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        Provider.authorities = []
-        monkeypatch.setattr("kubernetes_asyncio.config.kube_config.OpenIDRequestor", Provider)
-
-    async def test_a_valid_token_is_used_as_it_is(self, load: Load, write: Callable[[str], Path]) -> None:
-        text = oidc(3600)
-        write(text)
-        client, _ = await load()
-        token = json.loads(text)["users"][0]["user"]["auth-provider"]["config"]["id-token"]
-        assert await token_of(client) == f"Bearer {token}"
-
-    async def test_an_expired_one_is_not_refreshed_over_an_unverified_connection(
-        self, write: Callable[[str], Path]
+    async def test_a_certificate_that_cannot_be_used_is_an_error_of_ours(
+        self, load: Load, home: Path, write: Callable[[str], Path], certificates: Certificates
     ) -> None:
-        write(oidc(-3600))
-        with pytest.raises(ConfigurationError, match=r"idp-certificate-authority-data.*unverified"):
-            await default_client()
-        assert Provider.authorities == []
+        certificate, key = certificates.sign("somebody", "DNS:somebody.invalid")
+        write(kubeconfig({"client-certificate": certificate, "client-key": key}))
+        client, refresh = await load()
+        (home / "other.key").write_text("no key")
+        path = write(kubeconfig({"client-certificate": certificate, "client-key": "other.key"}))
+        assert refresh is not None
+        with pytest.raises(ConfigurationError, match=f"client certificate of the kubeconfig {path}"):
+            await refresh()
+        assert client.configuration.key_file == key
 
-    async def test_with_the_providers_authority_it_is_refreshed_and_the_new_one_is_kept(
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"insecure-skip-tls-verify": True},
+            {"certificate-authority-data": base64.b64encode(certifi.contents().encode()).decode()},
+            {"tls-server-name": "other.invalid"},
+            {"proxy-url": "http://127.0.0.1:1"},
+        ],
+        ids=lambda change: next(iter(change)),
+    )
+    async def test_it_changes_nothing_but_the_credentials(
+        self, load: Load, serve: Serve, write: Callable[[str], Path], certificates: Certificates, change: dict[str, Any]
+    ) -> None:
+        """Whoever can write the kubeconfig later cannot switch off the verification of a process that runs."""
+        asked: list[str | None] = []
+
+        async def handler(request: web.Request) -> web.Response:
+            asked.append(request.headers.get("Authorization"))
+            return web.json_response({}, status=401)
+
+        url = await serve(handler, tls=certificates.server("IP:127.0.0.1"))
+        known = {"certificate-authority": certificates.authority}
+        write(kubeconfig({"token": "first"}, url, **known))
+        client, refresh = await load()
+        before = vars(client.configuration).copy()
+        write(
+            kubeconfig(
+                {"token": "second"}, url, **(change if "certificate-authority-data" in change else known | change)
+            )
+        )
+        async with Transport(client, refresh) as transport:
+            with pytest.raises(Unauthorized):
+                await transport.read("/api")
+            context: Any = transport._session.connector
+            assert context._ssl.verify_mode is ssl.CERT_REQUIRED
+            assert context._ssl.check_hostname
+        assert asked == ["Bearer first", "Bearer second"]
+        assert {name for name, value in vars(client.configuration).items() if value != before[name]} == {"api_key"}
+
+    async def test_another_server_gets_neither_the_old_credentials_nor_the_new(
         self, load: Load, write: Callable[[str], Path]
     ) -> None:
-        authority = base64.b64encode(certifi.contents().encode()).decode()
-        path = write(oidc(-3600, **{"idp-certificate-authority-data": authority}))
-        client, _ = await load()
-        assert len(Provider.authorities) == 1
-        assert Provider.authorities[0] is not None
-        assert "signature" in (await token_of(client) or "")
-        assert "refresh-token: next" in path.read_text()
+        """Such as a local cluster that was made anew on another port."""
+        write(kubeconfig({"token": "first"}))
+        client, refresh = await load()
+        write(kubeconfig({"token": "second"}, "https://other.invalid"))
+        assert refresh is not None
+        with pytest.raises(ConfigurationError, match=r"another server.*make a new factory"):
+            await refresh()
+        assert client.configuration.host == "https://cluster.invalid:6443"
+        assert await token_of(client) == "Bearer first"
 
-
-def test_upstream_still_has_what_the_loader_overrides() -> None:
-    """A rename there would switch off the guard against unverified OIDC refreshes without a word."""
-    for name in ("_load_user_token", "_refresh_oidc", "_retrieve_oidc_cacert"):
-        assert callable(getattr(KubeConfigLoader, name))
+    async def test_another_current_context_is_not_followed(self, load: Load, write: Callable[[str], Path]) -> None:
+        """Somebody's ``kubectl config use-context`` must not send a process elsewhere, nor one cluster's token to another."""
+        whole = json.loads(kubeconfig({"token": "first"}))
+        write(json.dumps(whole))
+        client, refresh = await load()
+        whole["users"] = [{"name": "u", "user": {"token": "second"}}, {"name": "v", "user": {"token": "wrong"}}]
+        whole["contexts"].append({"name": "there", "context": {"cluster": "c", "user": "v"}})
+        write(json.dumps({**whole, "current-context": "there"}))
+        assert refresh is not None
+        await refresh()
+        assert await token_of(client) == "Bearer second"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -68,12 +69,23 @@ def test_the_limit_is_beyond_any_object_a_cluster_stores() -> None:
     assert framing.MAX_LINE >= 64 * 1024 * 1024
 
 
+def test_an_unfinished_line_costs_its_length_however_small_the_parts_it_comes_in() -> None:
+    """A part has its own header of 33 bytes: a server that sends two bytes at a time would cost twenty times the limit."""
+    splitter, parts = LineSplitter(), [b"%02d" % (n % 100) for n in range(100_000)]
+    tracemalloc.start()
+    for part in parts:
+        splitter.feed(bytes(bytearray(part)))  # a part of its own, as from a socket
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert used < 400_000
+    assert splitter.feed(b"\n") == [b"".join(parts)]
+
+
 def test_a_finished_line_is_let_go() -> None:
     splitter = LineSplitter()
     splitter.feed(b"x" * 1000)
     splitter.feed(b"\n")
-    assert splitter._parts == []
-    assert splitter._size == 0
+    assert not splitter._unfinished
 
 
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60)))
@@ -120,3 +132,10 @@ def test_what_has_no_items_is_left_whole(body: bytes) -> None:
 def test_an_item_may_be_nested_deeper_than_any_parser_goes() -> None:
     deep = b'{"a":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
     assert cut_list(b'{"items":[' + deep + b",{}]}") == (b'{"items":[]}', [deep, b"{}"])
+
+
+@pytest.mark.parametrize("rest", [b"", b'"', b'"]', b'"}]}'])
+def test_cutting_takes_a_time_in_proportion_whatever_the_strings(rest: bytes) -> None:
+    """A pattern that looks back would need the square: hours, for these two megabytes."""
+    body = b'{"items":[{"a":' + b'"' + b'\\"' * 1_000_000 + rest
+    assert len(cut_list(body)[1]) == (rest == b'"}]}')

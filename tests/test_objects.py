@@ -177,6 +177,12 @@ def test_no_representation_shows_a_body(secret: KubeObject) -> None:
         assert "aHVudGVyMg" not in text
 
 
+def test_metadata_shows_who_it_is_of_and_no_annotation(secret: KubeObject) -> None:
+    """Kubectl leaves a whole Secret in ``kubectl.kubernetes.io/last-applied-configuration``."""
+    assert repr(secret.metadata) == str(secret.metadata) == "<ObjectMeta default/web uid=5d4f resourceVersion=42>"
+    assert repr(ObjectMeta(name="node-1")) == "<ObjectMeta node-1 uid= resourceVersion=>"
+
+
 def test_a_view_becomes_a_clients_model_a_struct_or_a_dataclass(secret: KubeObject) -> None:
     class Data(msgspec.Struct):
         data: dict[str, str]

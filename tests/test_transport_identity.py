@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import socket
 import ssl
-import subprocess
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
 
 from aioinformer.errors import ConfigurationError, NetworkError, Unauthorized
-from aioinformer.transport import KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, Transport, keepalive_socket
+from aioinformer.transport import (
+    KEEPALIVE_IDLE,
+    KEEPALIVE_INTERVAL,
+    KEEPALIVE_PROBES,
+    REFRESH_AGAIN_AFTER,
+    Transport,
+    keepalive_socket,
+)
+from tests.security.certificates import Certificates, made_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -229,6 +234,83 @@ class TestUnauthorized:
         assert all(isinstance(answer, bytes if helps else Unauthorized) for answer in answers)
         assert len(refreshed) == 1
 
+    async def test_what_was_refreshed_in_vain_is_left_alone_for_a_while(
+        self, serve: Serve, client_of: ClientOf
+    ) -> None:
+        """Hundreds of watches that come back at different moments must not keep a plugin running all the time."""
+        seen, refreshed = Seen("never"), []
+
+        async def refresh() -> None:
+            refreshed.append(1)
+
+        async with Transport(client_of(await serve(seen), token="old"), refresh) as transport:
+            for times, requests in ((1, 2), (1, 3), (1, 4), (2, 6)):
+                with pytest.raises(Unauthorized):
+                    await transport.read(PATH)
+                assert (len(refreshed), len(seen.requests)) == (times, requests)
+                transport._in_vain_until -= REFRESH_AGAIN_AFTER * 0.4  # as if so much time had passed
+
+    async def test_credentials_that_came_by_other_ways_are_tried_all_the_same(
+        self, serve: Serve, client_of: ClientOf
+    ) -> None:
+        seen, client = Seen("new"), client_of("http://127.0.0.1:1", token="old")
+        client.configuration.host = await serve(seen)
+
+        async def refresh() -> None:
+            pass
+
+        async with Transport(client, refresh) as transport:
+            with pytest.raises(Unauthorized):
+                await transport.read(PATH)
+            client.configuration.api_key["BearerToken"] = "Bearer new"
+            await transport.read(PATH)
+        assert seen.headers("Authorization") == ["Bearer old", "Bearer old", "Bearer new"]
+
+    async def test_a_refresh_that_failed_is_told_to_all_and_not_repeated_for_a_while(
+        self, serve: Serve, client_of: ClientOf
+    ) -> None:
+        seen, refreshed = Seen("never"), []
+
+        async def refresh() -> None:
+            refreshed.append(1)
+            raise ConfigurationError("the plugin failed")
+
+        async with Transport(client_of(await serve(seen), token="old"), refresh) as transport:
+            answers = await asyncio.gather(*(transport.read(PATH) for _ in range(5)), return_exceptions=True)
+        assert [str(answer) for answer in answers] == ["the plugin failed"] * 5
+        assert (len(refreshed), len(seen.requests)) == (1, 5)
+
+    async def test_a_refresh_that_was_cancelled_is_left_to_the_next(self, serve: Serve, client_of: ClientOf) -> None:
+        """Closing one informer must not take the others' credentials away."""
+        seen, refreshed, begun = Seen("new"), [], asyncio.Event()
+        client = client_of(await serve(seen), token="old")
+
+        async def refresh() -> None:
+            refreshed.append(1)
+            if len(refreshed) == 1:
+                begun.set()
+                await asyncio.Event().wait()
+            client.configuration.api_key["BearerToken"] = "Bearer new"
+
+        async with Transport(client, refresh) as transport:
+            first, second = (asyncio.ensure_future(transport.read(PATH)) for _ in range(2))
+            await begun.wait()
+            first.cancel()
+            assert await second
+        assert len(refreshed) == 2
+
+    async def test_a_hook_that_never_returns_is_given_up(
+        self, serve: Serve, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def hook(configuration: Any) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr("aioinformer.transport.CREDENTIALS_TIMEOUT", 0.01)
+        client = client_of(await serve(empty_list), token="t", refresh_api_key_hook=hook)
+        async with Transport(client) as transport:
+            with pytest.raises(ConfigurationError, match="cannot be refreshed: TimeoutError"):
+                await transport.read(PATH)
+
 
 class TestConnections:
     async def test_sockets_find_out_that_the_other_side_is_gone(self, serve: Serve, client_of: ClientOf) -> None:
@@ -298,52 +380,9 @@ class TestConnections:
         assert len(proxied.requests) == 2
 
 
-@dataclass
-class Certificates:
-    """A certificate authority made for this run, and certificates it signed."""
-
-    home: Path
-
-    @property
-    def authority(self) -> str:
-        return str(self.home / "ca.crt")
-
-    def make_authority(self) -> None:
-        self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                      "-subj", "/CN=test authority", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
-                      "-keyout", "ca.key", "-out", "ca.crt")  # fmt: skip
-
-    def sign(self, name: str, alternative: str) -> tuple[str, str]:
-        """Certificate and key files of somebody with this subject alternative name."""
-        extensions = self.home / f"{name}.ext"
-        extensions.write_text(
-            f"subjectAltName={alternative}\nauthorityKeyIdentifier=keyid\nbasicConstraints=CA:FALSE\n"
-        )
-        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
-                      "-keyout", f"{name}.key", "-out", f"{name}.csr")  # fmt: skip
-        self._openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
-                      "-days", "2", "-extfile", extensions.name, "-out", f"{name}.crt")  # fmt: skip
-        return str(self.home / f"{name}.crt"), str(self.home / f"{name}.key")
-
-    def server(self, alternative: str) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self.sign("server", alternative))
-        context.load_verify_locations(self.authority)
-        return context
-
-    def _openssl(self, *arguments: str) -> None:
-        program = shutil.which("openssl")
-        assert program is not None
-        subprocess.run([program, *arguments], cwd=self.home, check=True, capture_output=True)  # noqa: S603  # fixed commands
-
-
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    if shutil.which("openssl") is None:
-        pytest.skip("the openssl command, which makes the certificates, is not installed")
-    made = Certificates(tmp_path_factory.mktemp("certificates"))
-    made.make_authority()
-    return made
+    return made_in(tmp_path_factory.mktemp("certificates"))
 
 
 class TestTLS:

@@ -17,7 +17,7 @@ from aioinformer.errors import (
     ServerError,
 )
 from aioinformer.objects import KubeObject, Record
-from aioinformer.wire import Bookmark, WatchEvent, decode_event, decode_item, decode_page, status_error
+from aioinformer.wire import MAX_STATUS, Bookmark, WatchEvent, decode_event, decode_item, decode_page, status_error
 
 POD = b'{"kind":"Pod","apiVersion":"v1","metadata":{"name":"web","namespace":"default","uid":"u","resourceVersion":"7","labels":{"app":"web"}},"spec":{}}'
 WEB = Record("default", "web", "u", "7", {"app": "web"}, POD)
@@ -123,6 +123,28 @@ def test_an_object_nested_deeper_than_python_goes_is_undecodable_and_the_stream_
 
 
 @pytest.mark.parametrize(
+    "where", [b'"spec":"\xff"', b'"spec":{"\xff":1}', b'"metadata":{"name":"n","annotations":{"a":"\xff"}}']
+)
+def test_an_object_with_text_that_is_none_is_undecodable_and_not_found_out_when_it_is_read(where: bytes) -> None:
+    """Go writes UTF-8 only, others may not. The error does not have the object in it, as Python's own would."""
+    raw = b'{"metadata":{"name":"n","annotations":{}},' + where + b',"data":"aHVudGVyMg=="}'
+    for found in (decode_event(event("ADDED", raw)), *items_of(page(raw))):
+        assert isinstance(found, Undecodable)
+        assert found.key == "n"
+        assert isinstance(found.error, msgspec.ValidationError)
+        assert "aHVudGVyMg" not in f"{found!r}{found.error!r}{found.error.__context__!r}{found.error.__cause__!r}"
+
+
+@pytest.mark.parametrize("error", [b'{"metadata":{"name":5}}', b'{"metadata":{"name":"n"},"spec":' + DEEP + b"}"])
+def test_an_undecodable_object_keeps_nothing_else_alive(error: bytes) -> None:
+    """The frames of a traceback would: the page, for as long as the object is in quarantine."""
+    (found,) = items_of(page(error))
+    assert isinstance(found, Undecodable)
+    assert found.error.__traceback__ is None
+    assert found.error.__context__ is None
+
+
+@pytest.mark.parametrize(
     ("metadata", "ends"),
     [
         ({}, False),
@@ -155,6 +177,22 @@ def test_an_error_event_that_says_nothing_is_a_server_error(body: bytes) -> None
     with pytest.raises(ServerError) as failed:
         decode_event(event("ERROR", body))
     assert failed.value.status == 500
+
+
+def test_an_error_event_that_is_long_is_not_read() -> None:
+    body = b'{"kind":"Status","code":410,"reason":"Expired","message":"' + b"x" * MAX_STATUS + b'"}'
+    with pytest.raises(ServerError) as failed:
+        decode_event(event("ERROR", body))
+    assert str(failed.value) == "500 ServerError"
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"{}"])
+def test_what_is_malformed_leaves_no_bytes_behind_in_the_error(body: bytes) -> None:
+    """A UnicodeDecodeError holds all that was decoded; chained, it would be kept for as long as the error is."""
+    for decode in (decode_event, decode_page):
+        with pytest.raises(MalformedResponse) as refused:
+            decode(body)
+        assert refused.value.__context__ is None
 
 
 @pytest.mark.parametrize(
@@ -312,7 +350,7 @@ def test_what_is_no_list_is_malformed(body: bytes) -> None:
 
 
 def test_a_table_is_refused_by_name() -> None:
-    with pytest.raises(MalformedResponse, match="Table where a list"):
+    with pytest.raises(MalformedResponse, match="'Table' where a list"):
         decode_page(b'{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{},"columnDefinitions":[],"rows":[]}')
 
 

@@ -14,7 +14,7 @@ from aioinformer.errors import (
     ServerError,
     TooManyRequests,
 )
-from aioinformer.wire import status_error
+from aioinformer.wire import MAX_MESSAGE, MAX_REASON, status_error
 
 DEEP = b"[" * 20_000 + b"]" * 20_000
 
@@ -118,3 +118,27 @@ def test_a_body_that_is_no_status_leaves_the_http_status(body: bytes) -> None:
 
 def test_a_status_without_a_code_has_the_http_status() -> None:
     assert type(failed(429, code=None, reason="")) is TooManyRequests
+
+
+@pytest.mark.parametrize(
+    "code",
+    [b"0", b"1", b"-410", b"200", b"302", b"600", b"1e3", b"true", b'"410"', b"null", b"1" + b"0" * 40, b"9" * 5000],
+    ids=lambda code: code[:9].decode(),
+)
+def test_a_code_that_is_no_failures_is_not_believed(code: bytes) -> None:
+    error = status_error(503, b'{"kind":"Status","code":%b}' % code)
+    assert str(error) == "503 ServerError"
+
+
+def test_a_long_explanation_is_cut() -> None:
+    """It stays in the status and in log lines for as long as the failure lasts."""
+    error = failed(message="m" * 100_000, reason="r" * 100_000)
+    assert (len(error.message), len(error.reason)) == (MAX_MESSAGE, MAX_REASON)
+    assert len(str(error)) < 5000
+
+
+def test_an_explanation_of_several_lines_is_one_line_of_a_log() -> None:
+    """Or a server could write log lines in the name of others."""
+    error = failed(reason="Bad\x1b[31m", message="first\n2030-01-01 CRITICAL second\r\n\x00\u2028\u202ethird")
+    assert str(error) == "403 Bad [31m: first 2030-01-01 CRITICAL second third"
+    assert error.message.startswith("first\n2030")

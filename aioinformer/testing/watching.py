@@ -45,7 +45,8 @@ class WatchTiming(NamedTuple):
 class Watch:
     """Makes the chunks of one watch response.
 
-    The place in the log is taken on construction: every later write is delivered. ``close`` has to be called in the end.
+    The place in the log is taken on construction, in a running loop: every later write is delivered. ``close`` has to be called in
+    the end.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Watch:
         self._scope = scope
         self._options = options
         self._timing = timing
+        self._loop = asyncio.get_running_loop()
         self._awake = asyncio.Event()
         self._bookmark_due = False
         self._interjection = b""
@@ -114,9 +116,8 @@ class Watch:
         self.end(mid_line=True)
 
     def end_in(self, seconds: float, *, if_still: Callable[[], bool]) -> None:
-        """End cleanly after some time, on a condition asked for then. Needs a running loop."""
-        timer = asyncio.get_running_loop().call_later(seconds, lambda: self.end() if if_still() else None)
-        self._limits.append(timer)
+        """End cleanly after some time, on a condition asked for then."""
+        self._limits.append(self._loop.call_later(seconds, lambda: self.end() if if_still() else None))
 
     def close(self) -> None:
         """Give up the place in the log."""
@@ -126,8 +127,7 @@ class Watch:
 
     async def run(self, send: Send) -> None:
         """Send chunks until the watch is ended or its time is up. Cancelling it loses what was not sent."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._timing.timeout
+        deadline = self._loop.time() + self._timing.timeout
         time_out = asyncio.timeout_at(deadline)
         try:
             async with time_out:
@@ -159,16 +159,15 @@ class Watch:
                 yield chunk
 
     async def _send_changes(self, send: Send, deadline: float) -> None:
-        loop = asyncio.get_running_loop()
-        bookmark_at = self._next_bookmark(loop.time(), deadline)
+        bookmark_at = self._next_bookmark(self._loop.time(), deadline)
         while True:
             self._awake.clear()
             if self._in_mid_line:
                 await send(self._half_line())
                 return
-            if bookmark_at is not None and loop.time() >= bookmark_at:
+            if bookmark_at is not None and self._loop.time() >= bookmark_at:
                 self._bookmark_due = self._options.bookmarks
-                bookmark_at = self._next_bookmark(loop.time(), deadline)
+                bookmark_at = self._next_bookmark(self._loop.time(), deadline)
             chunk = self._chunk()
             if chunk:
                 await send(chunk)
