@@ -1,67 +1,44 @@
-"""Write the parts of docs/ that are drawn from the code; a test fails when they are out of date."""
+"""Write the parts of docs/ that are drawn from the code and the tests; a test fails when they are out of date.
+
+Run it from the project's root: ``python -m scripts.render_docs``.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from aioinformer.transitions import TABLE, After, Happening, Pause, Rule, State
+from scripts import catalogue_page, fidelity_page, listwatch_page
 
-TARGET = Path(__file__).parent.parent / "docs" / "listwatch.md"
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-HEAD = """# List, then watch: what follows what
-
-Drawn from the table in [`transitions.py`](../aioinformer/transitions.py) by `make docs`; a test keeps the two together.
-The machine around it is [`listwatch.py`](../aioinformer/listwatch.py).
-
-- *streaming*: a watch with `sendInitialEvents` brings the snapshot, and goes on as the watch.
-- *listing*: pages of a list bring the snapshot.
-- *watching*: events change the cache.
-
-*new snapshot* is streaming again, or listing where the server could not stream within the last hour. Each wait is drawn
-evenly between nothing and a ceiling that doubles from 0.8 s to 30 s; the *slow end* is 15 to 30 s. `Retry-After` comes on
-top. An event, a bookmark or a finished snapshot resets the *backoff*; the *backoff of relists* is reset only by a watch
-that has lived for a minute. **Final** failures are told at once to everybody who waits for the first sync.
-"""
-
-_NEXT = {
-    After.COMMIT: (State.WATCHING,),
-    After.SNAPSHOT: (State.STREAMING, State.LISTING),
-    After.FALL_BACK: (State.LISTING,),
+DOCS = Path(__file__).parent.parent / "docs"
+END = "<!-- end -->"
+PARTS: dict[str, Callable[[], str]] = {
+    "catalogue": catalogue_page.catalogue,
+    "requests per minute": catalogue_page.requests_per_minute,
+}
+"""What is written between ``<!-- name: written by make docs -->`` and ``<!-- end -->`` of a page whose rest is by hand."""
+PAGES: dict[str, Callable[[], str]] = {
+    "listwatch.md": listwatch_page.rendered,
+    "fidelity.md": fidelity_page.rendered,
+    "reliability.md": lambda: with_parts((DOCS / "reliability.md").read_text()),
 }
 
 
-def rendered() -> str:
-    """The page."""
-    tables = "\n".join(_table(state, rules) for state, rules in TABLE.items())
-    return f"{HEAD}\n{_diagram()}\n{tables}"
-
-
-def _diagram() -> str:
-    edges: dict[tuple[str, str], list[str]] = {("[*]", State.STREAMING): ["first"]}
-    for state, rules in TABLE.items():
-        for happening, rule in rules.items():
-            for target in _NEXT.get(rule.after, (state,)):
-                if rule.after is After.SNAPSHOT and state is State.STREAMING and target is State.LISTING:
-                    continue
-                edges.setdefault((state, target), []).append(happening)
-    lines = [f"    {source} --> {target}: {_label(what)}" for (source, target), what in edges.items()]
-    return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```", ""])
-
-
-def _label(happenings: list[str]) -> str:
-    return "<br/>".join(what.replace(":", " -") for what in happenings)
-
-
-def _table(state: State, rules: dict[Happening, Rule]) -> str:
-    rows = [
-        f"| {happening} | {rule.after} | {rule.pause if rule.pause is not Pause.NONE else ''} | {'yes' if rule.final else ''} |"
-        for happening, rule in rules.items()
-    ]
-    return "\n".join(
-        [f"## {state}", "", "| what happened | next | wait first | final |", "|---|---|---|---|", *rows, ""]
-    )
+def with_parts(page: str) -> str:
+    """The page with its generated parts written anew."""
+    for name, part in PARTS.items():
+        begin = f"<!-- {name}: written by make docs -->"
+        if begin not in page:
+            raise LookupError(f"the page has lost its {begin}")
+        before, after = page.split(begin, 1)
+        page = f"{before}{begin}\n\n{part()}\n\n{END}{after.partition(END)[2]}"
+    return page
 
 
 if __name__ == "__main__":
-    TARGET.write_text(rendered())
-    print(f"wrote {TARGET.name}")
+    for name, rendered in PAGES.items():
+        (DOCS / name).write_text(rendered())
+        print(f"wrote {name}")

@@ -93,9 +93,17 @@ async def real_backend() -> AsyncGenerator[Real]:
         yield Real(plane.kubeconfig, plane)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Markers of this suite."""
+    config.addinivalue_line("markers", "only_on(backend, reason): a conformance test that skips the other one")
+
+
 @pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.control_plane)])
 def real(request: pytest.FixtureRequest) -> Real | None:
     """The real backend, or ``None`` for the embedded one; this is what runs each test twice."""
+    only = request.node.get_closest_marker("only_on")
+    if only is not None and request.param not in only.args:
+        pytest.skip(only.kwargs["reason"])
     backend: Real | None = request.getfixturevalue("real_backend") if request.param == "real" else None
     return backend
 

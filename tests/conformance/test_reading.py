@@ -135,10 +135,11 @@ async def test_a_custom_resource_is_found_by_discovery(cluster: Cluster, factory
         await _uninstall(cluster)
 
 
+@pytest.mark.only_on(
+    "real", reason="takes half a minute; embedded: in virtual time, tests/catalogue/test_in_minutes.py"
+)
 async def test_a_custom_resource_that_comes_later(cluster: Cluster, factory: SharedInformerFactory) -> None:
     """An informer on a CRD that is not there yet says so, waits if told to, and syncs once it is installed."""
-    if cluster.backend.name == "embedded":
-        pytest.skip("takes the slow end of the backoff, in real time: shown on the real server")
     await _uninstall(cluster)
     informer = factory.informer("widgets.conformance.example.com")
     waiting = asyncio.create_task(informer.wait_for_cache_sync(PATIENCE * 2, keep_waiting=True))

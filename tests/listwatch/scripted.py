@@ -96,6 +96,10 @@ class Conversation:
         """The request fails, or its response does half-way."""
         return self._took(self.machine.failed(error, self.now))
 
+    def distrusted(self) -> Conversation:
+        """Somebody found the cache at fault."""
+        return self._took(self.machine.distrusted(self.now))
+
     def streams(self, resource_version: str) -> Conversation:
         """The server streams a whole snapshot and goes on watching."""
         return self.opens().event("").initial_events_end(resource_version)

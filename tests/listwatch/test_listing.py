@@ -63,14 +63,14 @@ def test_an_expired_continue_token_goes_on_from_the_servers_offer() -> None:
     expired = ResourceExpired(410, "Expired", continue_token="offer")
     server = listing().page("70", "t1").fails(expired).page("90", "t3").page("90")
     assert server.asked == [LIST, page("t1"), page("offer"), page("t3"), watch("70")]
-    assert server.waits == [0.0, 0.0, 0.0, 0.0]
+    assert server.waits == [0.0, 0.8, 0.0, 0.0]
 
 
 def test_an_offer_is_taken_once_in_a_list() -> None:
     expired = ResourceExpired(410, "Expired", continue_token="offer")
     server = listing().page("70", "t1").fails(expired).page("90", "t3").fails(expired)
     assert server.asked == [LIST, page("t1"), page("offer"), page("t3"), LIST]
-    assert server.waits == [0.0, 0.0, 0.0, 0.8]
+    assert server.waits == [0.0, 0.8, 0.0, 1.6]
 
 
 def test_the_next_list_may_take_an_offer_again() -> None:
@@ -82,7 +82,7 @@ def test_the_next_list_may_take_an_offer_again() -> None:
 def test_an_expired_continue_token_without_an_offer_restarts_the_list() -> None:
     server = listing().page("70", "t1").fails(ResourceExpired(410)).page("80", "t1").fails(ResourceExpired(410))
     assert server.asked == [LIST, page("t1"), LIST, page("t1"), LIST]
-    assert server.waits == [0.0, 0.0, 0.0, 0.8]
+    assert server.waits == [0.0, 0.8, 0.0, 1.6]
     assert server.page("90").asked[-1] == watch("90")
 
 

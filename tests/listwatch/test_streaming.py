@@ -140,10 +140,10 @@ def test_streams_broken_before_a_whole_snapshot_are_forgotten_with_it() -> None:
     assert server.asked[-1] == STREAM
 
 
-def test_an_expired_stream_starts_again_at_once_the_first_time_and_waits_when_it_repeats() -> None:
+def test_an_expired_stream_starts_again_ever_more_slowly() -> None:
     server = Conversation().fails(ResourceExpired(410)).fails(ResourceExpired(410)).fails(ResourceExpired(410))
     assert server.asked == [STREAM] * 4
-    assert server.waits == [0.0, 0.8, 1.6]
+    assert server.waits == [0.8, 1.6, 3.2]
 
 
 @pytest.mark.parametrize("refusal", [Forbidden(403), NotFound(404)], ids=["403", "404"])

@@ -1,0 +1,168 @@
+"""What subscribers and indexes make of the stream: no gap, no repeat, and nobody at the mercy of another."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import tracemalloc
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import pytest
+
+from aioinformer import Added, Deleted, Event, Synced, Updated
+from tests.conformance.cluster import CONFIGMAPS, Cluster
+from tests.conformance.middleman import Middleman, ends_snapshot, error
+from tests.conformance.mirrors import PATIENCE, assert_mirrors
+
+if TYPE_CHECKING:
+    from aioinformer import Informer, KubeObject, SharedInformerFactory, Subscription
+
+LARGE = 100_000
+"""Bytes of an object: 30 of them are a page of three megabytes."""
+
+
+async def synced(factory: SharedInformerFactory, **options: Any) -> Informer[KubeObject]:
+    informer = factory.informer("configmaps", **options)
+    await informer.wait_for_cache_sync(PATIENCE)
+    return informer
+
+
+async def told(events: Subscription[KubeObject], count: int) -> list[Event[KubeObject]]:
+    """The next events of a subscription."""
+    async with asyncio.timeout(PATIENCE):
+        return [await anext(events) for _ in range(count)]
+
+
+def brief(event: Event[KubeObject]) -> tuple[type[Any], str]:
+    return type(event), "" if isinstance(event, Synced) else event.object.name
+
+
+async def test_a_subscriber_that_joins_in_the_middle_of_a_relist_has_no_gap_and_no_repeat(
+    cluster: Cluster, through: SharedInformerFactory, middleman: Middleman
+) -> None:
+    """Replay of the old state, Synced, and then what the new snapshot changed."""
+    await cluster.create_many(CONFIGMAPS, ["goes", "stays"])
+    informer = await synced(through, namespace=cluster.namespace)
+    watch = await middleman.watch()
+    middleman.keeps = lambda line: not middleman.kept and ends_snapshot(line)
+    await watch.send(error(410, "Expired"))
+    await middleman.changed.until(lambda: bool(middleman.kept))
+    late = informer.events()
+    assert sorted(map(brief, await told(late, 2))) == [(Added, "goes"), (Added, "stays")]
+    assert isinstance(await anext(late), Synced)
+    middleman.keeps = lambda _: True
+    await cluster.delete(CONFIGMAPS, "goes")
+    middleman.keeps = ends_snapshot
+    await (await middleman.watch()).send(error(410, "Expired"))
+    middleman.keeps = lambda _: False
+    await assert_mirrors(informer, cluster)
+    assert [brief(each) for each in await told(late, 2)] == [(Deleted, "goes"), (Added, "zz-last")]
+    assert late.pending == 0
+
+
+async def test_the_old_state_of_each_change_is_the_one_that_was_told_last(
+    cluster: Cluster, factory: SharedInformerFactory
+) -> None:
+    """The chain from old to new is unbroken, for one who reads at once and for one who is merged."""
+    last = await cluster.create(CONFIGMAPS, "counts", data={"n": "0"})
+    informer = await synced(factory)
+    quick, slow = informer.events(), informer.events(max_pending=2)
+    for n in range(1, 31):
+        last = await cluster.patch(CONFIGMAPS, "counts", data={"n": str(n)})
+    await informer.wait_for_version(last["metadata"]["resourceVersion"], PATIENCE)
+    for events, updates, waiting in ((quick, 30, 32), (slow, None, 4)):
+        assert events.pending <= waiting
+        state = ""
+        seen = 0
+        while events.pending:
+            match await anext(events):
+                case Added(object=new):
+                    state = new.resource_version
+                case Updated(old=old, object=new):
+                    assert old.resource_version == state
+                    state = new.resource_version
+                    seen += 1
+                case _:
+                    pass
+        assert state == last["metadata"]["resourceVersion"]
+        assert seen == updates or updates is None
+
+
+async def test_a_subscriber_that_stops_early_leaves_nothing_behind(
+    cluster: Cluster, factory: SharedInformerFactory
+) -> None:
+    """Breaking out of the loop and dropping the subscription frees it and what waited in it."""
+    await cluster.create_many(CONFIGMAPS, ["a", "b", "c"])
+    informer = await synced(factory)
+    events = informer.events()
+    async for _ in events:
+        break
+    assert len(informer.status.pending) == 1
+    gone = ref(events)
+    del events
+    gc.collect()
+    assert gone() is None
+    assert not informer.status.pending
+
+
+async def test_an_exception_in_one_consumer_touches_no_other(cluster: Cluster, factory: SharedInformerFactory) -> None:
+    """The one ends with its own error; the other hears of everything, and the informer goes on."""
+    informer = await synced(factory)
+
+    async def fails() -> None:
+        async for event in informer.events():
+            if isinstance(event, Added):
+                raise ZeroDivisionError(event.object.name)
+
+    failing = asyncio.create_task(fails())
+    events = informer.events()
+    await cluster.create_many(CONFIGMAPS, ["a", "b"])
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(failing, PATIENCE)
+    assert [type(each) for each in await told(events, 3)] == [Synced, Added, Added]
+    await assert_mirrors(informer, cluster)
+
+
+async def test_an_index_function_that_raises_sets_that_object_aside(
+    cluster: Cluster, factory: SharedInformerFactory
+) -> None:
+    """Its neighbours are indexed, its next version is tried again, and an entry goes with its last object."""
+    informer = await synced(factory, indexers={"team": lambda o: o["data"]["team"]})
+    await cluster.create(CONFIGMAPS, "nameless")
+    await cluster.create(CONFIGMAPS, "ours", data={"team": "us"})
+    await informer.wait_for(f"{cluster.namespace}/ours", PATIENCE)
+    assert list(informer.quarantine) == [f"{cluster.namespace}/nameless"]
+    assert informer.index_values("team") == ["us"]
+    await cluster.patch(CONFIGMAPS, "nameless", data={"team": "them"})
+    await informer.wait_for(f"{cluster.namespace}/nameless", PATIENCE)
+    assert not informer.quarantine
+    assert sorted(informer.index_values("team")) == ["them", "us"]
+
+
+async def test_an_object_that_is_left_of_a_page_does_not_keep_the_page(
+    cluster: Cluster, factory: SharedInformerFactory
+) -> None:
+    """Objects hold their own bytes: when the others are deleted, their memory is free."""
+    listed = [f"c{n:02}" for n in range(30)]
+    await cluster.create_many(CONFIGMAPS, listed, data={"blob": "x" * LARGE})
+    tracemalloc.start()
+    try:
+        informer = await synced(factory, initial_list="consistent")
+        assert held() > 30 * LARGE
+        for name in listed[1:]:
+            await cluster.delete(CONFIGMAPS, name)
+        await assert_mirrors(informer, cluster)
+        assert held() < 3 * LARGE
+    finally:
+        tracemalloc.stop()
+
+
+def held() -> int:
+    """Bytes that the library holds, the embedded server excluded."""
+    gc.collect()
+    ours = [
+        tracemalloc.Filter(True, "*/aioinformer/*"),
+        tracemalloc.Filter(False, "*/aioinformer/testing/*"),
+    ]  # its own signature
+    return sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces(ours).traces)
