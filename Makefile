@@ -34,7 +34,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
 
 soak: $(STAMP)
-	AIOINFORMER_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/convergence -s
+	AIOINFORMER_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/convergence -s $(ARGS)
 	$(BIN)/python -m pytest tests -m soak -s
 
 faults: $(STAMP)

@@ -10,6 +10,7 @@ import pytest
 
 from aioinformer.resource import APIResource, GroupVersionResource
 from aioinformer.testing import ApiServer
+from aioinformer.testing.virtual_time import VirtualTimeLoop
 from tests.testing.fault_bench import NODES, PODS, Bench, on_virtual_time
 
 if TYPE_CHECKING:
@@ -120,6 +121,34 @@ async def test_faults_made_before_the_server_runs_are_in_force_when_it_does_and_
         async with Bench(server) as bench:
             assert [await bench.status(PODS), await bench.status(NODES)] == expected
     assert fault.in_force
+
+
+DONE_AT_ONCE: dict[str, Callable[[ApiServer], object]] = {
+    "cut": lambda server: server.cut(),
+    "cut in mid-line": lambda server: server.cut(mid_line=True),
+    "end_cleanly": lambda server: server.end_cleanly(),
+    "emit_error": lambda server: server.emit_error(500),
+    "expire_history": lambda server: server.expire_history(),
+    "expire_tokens": lambda server: server.expire_tokens(),
+    "send_bookmarks": lambda server: server.send_bookmarks(),
+}
+
+
+@pytest.mark.parametrize("act", [*LASTING.values(), *DONE_AT_ONCE.values()], ids=[*LASTING, *DONE_AT_ONCE])
+def test_verbs_may_be_used_while_the_loop_stands_still(act: Callable[[ApiServer], object]) -> None:
+    """As from a test that is synchronous itself, and runs its loop only now and then."""
+    server = make_server()
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        bench = Bench(server)
+        runner.run(bench.__aenter__())
+        runner.run(bench.watch())
+        act(server)
+        runner.run(asyncio.sleep(1))
+        server.heal()
+        runner.run(asyncio.sleep(1))
+        with server.on("nodes").slow(1):
+            assert runner.run(bench.status("/apis/example.com/v1/widgets")) in (200, 401)
+        runner.run(bench.__aexit__())
 
 
 @on_virtual_time
