@@ -174,8 +174,9 @@ class Discovery:
         body = await self._source.read(path, accept=accept)
         try:
             return msgspec.json.decode(body, type=document)
-        except msgspec.DecodeError as error:
-            raise MalformedResponse(f"the discovery document {path} makes no sense: {error}") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            why = f"the discovery document {path} makes no sense: {error}"
+        raise MalformedResponse(why)
 
 
 def _aggregated(groups: Iterable[_AggregatedGroup]) -> Iterator[APIResource]:

@@ -30,7 +30,7 @@ class Quarantined(msgspec.Struct, frozen=True):
         """``metadata`` as the server sent it, unchecked; empty when not even that can be read."""
         try:
             return msgspec.json.decode(self.raw_metadata, type=dict[str, Any])
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return {}
 
     def __repr__(self) -> str:

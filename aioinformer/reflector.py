@@ -235,16 +235,15 @@ async def read_whole(read: Callable[[], Awaitable[bytes]]) -> bytes:
     Raises:
         MalformedResponse: it is longer than ``LONGEST_LIST`` bytes.
     """
-    parts: list[bytes] = []
-    size = 0
+    body = bytearray()
     while chunk := await read():
-        parts.append(chunk)
-        size += len(chunk)
-        if size > LONGEST_LIST:
+        body += chunk
+        if len(body) > LONGEST_LIST:
             raise MalformedResponse(
-                f"a list of more than {LONGEST_LIST} bytes in one response: ask for smaller pages (page_size)"
+                f"a list of more than {LONGEST_LIST} bytes in one response: ask for smaller pages (page_size), "
+                "fewer objects (label_selector) or metadata_only=True"
             )
-    return b"".join(parts)
+    return bytes(body)
 
 
 def _version(event: Delta | Undecodable) -> str:

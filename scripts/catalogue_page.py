@@ -17,7 +17,10 @@ SUITE = "conformance/"
 
 @dataclass(frozen=True)
 class Clause:
-    """Something that must hold, and the tests that show it: ``both`` run on the embedded server and on a real one."""
+    """Something that must hold, and the tests that show it: ``both`` run on the embedded server and on a real one.
+
+    ``without``: on which of the three it is not shown, and why.
+    """
 
     part: str
     text: str
@@ -25,6 +28,7 @@ class Clause:
     both: list[str] = field(default_factory=list)
     embedded: list[str] = field(default_factory=list)
     real: list[str] = field(default_factory=list)
+    without: str = ""
 
     @property
     def tests(self) -> list[str]:
@@ -47,12 +51,17 @@ def catalogue() -> str:
         f"{len(rows)} clauses: {sum(bool(row.machine) for row in rows)} are shown without sockets, on a clock of the test's own;",
         f"{on_embedded} through sockets on the embedded server; {on_real} on a real control plane. The numbers count tests;",
         "[catalogue.toml](../tests/catalogue/catalogue.toml) names them.",
+        "",
+        "What a real server does not do on request, such as garbage or an overload, a proxy in front of it puts into its answers",
+        "([middleman.py](../tests/conformance/middleman.py)); kills, restarts, compaction, credentials, certificates and the network are",
+        "the real thing (tests/faults/).",
     ]
     for part, members in groupby(rows, key=lambda row: row.part):
         lines += ["", f"### {part}", "", "| clause | machine | embedded | real |", "|---|---|---|---|"]
         for row in members:
             counts = len(row.machine), len(row.both + row.embedded), len(row.both + row.real)
-            lines.append(f"| {row.text} | {' | '.join(map(str, counts))} |")
+            text = f"{row.text} (without {row.without})" if row.without else row.text
+            lines.append(f"| {text} | {' | '.join(map(str, counts))} |")
     return "\n".join(lines)
 
 

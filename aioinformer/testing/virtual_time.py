@@ -11,6 +11,7 @@ Its rules:
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 import time
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -60,6 +61,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     Raises:
         Deadlock: out of ``run_until_complete``, when ``patience`` or ``limit`` is over.
     """
+
+    _clock_resolution: float
 
     def __init__(self, *, quiet: float = QUIET, patience: float = PATIENCE, limit: float = LIMIT) -> None:
         self._now = 0.0
@@ -124,7 +127,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             if not events:
                 raise Deadlock(f"no timer is set, and no I/O came for {self._patience:g} s; {self._explain()}")
             return events
-        time.sleep(self._quiet)
+        if self._quiet:
+            time.sleep(self._quiet)
         return poll(0) or self._jump()
 
     def _sleep(self, poll: Poll, timeout: float | None) -> Events:
@@ -140,6 +144,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         To the very float: asyncio runs a timer a nanosecond early, and whoever then finds that would set it again, for ever.
         """
         self._now = max(self._now, self._scheduled[0].when())  # type: ignore[attr-defined]
+        self._clock_resolution = max(
+            self._clock_resolution, math.ulp(self._now)
+        )  # else no timer is due after half a year
         if self._now > self._limit:
             raise Deadlock(f"it is still going after {self._limit:g} s of virtual time; {self._explain()}")
         return []

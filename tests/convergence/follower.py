@@ -40,7 +40,6 @@ class Follower:
         self.terms = terms
         self.shown: dict[str, KubeObject] = {} if terms.replay else self.cached()
         self.goes_back = False
-        self.lagged = False
         self._synced = False
         self._reached: dict[str, int] = {}
         self._events = informer.events(
@@ -71,7 +70,7 @@ class Follower:
         """When nothing more is under way: what it was told adds up to the cache."""
         if self._task.done() and not self._task.cancelled():
             self._task.result()
-        if not self.lagged and not self.informer.is_stopped:
+        if not self._events.is_closed:
             assert self._synced
             assert self.shown == self.cached()
 
@@ -88,7 +87,6 @@ class Follower:
                     await asyncio.sleep(self.terms.pace)
         except SubscriptionLagged:
             assert self.terms.overflow == "error"
-            self.lagged = True
 
     def _see(self, event: Event[KubeObject]) -> None:
         match event:
@@ -116,5 +114,3 @@ class Follower:
         assert self.goes_back or version > self._reached.get(new.uid, 0)
         self._reached[new.uid] = version
         self.shown[key] = new
-
-

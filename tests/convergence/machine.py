@@ -76,8 +76,7 @@ class Convergence(RuleBasedStateMachine):
 
     @rule(turns=st.integers(1, 12))
     def take_turns(self, turns: int) -> None:
-        for _ in range(turns):
-            self.world.run(self.world.go_on(0.0))
+        self.world.run(self.world.take_turns(turns))
 
     @rule(place=places, app=apps, size=sizes)
     def write(self, place: Place, app: str, size: int) -> None:

@@ -88,7 +88,7 @@ class World:
         self.run(self._open())
 
     def run(self, what: Coroutine[Any, Any, None]) -> None:
-        self.runner.run(what)
+        self.loop.run_until_complete(what)
 
     def do(self, what: Callable[[], object]) -> None:
         """Call something on the loop: some verbs set timers."""
@@ -211,6 +211,10 @@ class World:
 
     async def go_on(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    async def take_turns(self, turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
 
     def converge(self) -> None:
         """Heal everything, let it settle, and compare all that there is."""
