@@ -64,7 +64,7 @@ control-plane: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/python scripts/generate_groups.py
 	$(BIN)/ruff format --quiet aioinformer/groups.py
-	$(BIN)/python scripts/render_docs.py
+	$(BIN)/python -m scripts.render_docs
 
 clean:
 	rm -rf $(VENV) build dist .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
