@@ -70,7 +70,9 @@ class Follower:
         """When nothing more is under way: what it was told adds up to the cache."""
         if self._task.done() and not self._task.cancelled():
             self._task.result()
-        if not self._events.is_closed:
+        if self._events.is_closed:
+            assert self.informer.is_stopped or self.terms.overflow == "error"
+        else:
             assert self._synced
             assert self.shown == self.cached()
 
