@@ -78,6 +78,13 @@ class Codec:
         """What ``compress`` made, undone."""
 
     def compress(self, data: bytes) -> bytes:
-        """One frame, in an object of its own size."""
-        frame: bytes = self._compressor.compress(data, self._compressor.FLUSH_FRAME)
+        """One frame, in an object of its own size.
+
+        Raises:
+            ValueError: the compressor failed.
+        """
+        try:
+            frame: bytes = self._compressor.compress(data, self._compressor.FLUSH_FRAME)
+        except zstd.ZstdError as error:
+            raise ValueError(f"compression failed: {error}") from None
         return frame

@@ -176,7 +176,12 @@ def without_managed_fields(raw: bytes, value: msgspec.Raw) -> bytes:
     start = raw.find(_MANAGED_FIELDS, metadata)
     end = start + len(_MANAGED_FIELDS) + len(value)
     in_front = metadata > 0 and raw.count(b"{", 0, metadata) == 1  # of anything that is nested
-    if not in_front or raw[start + len(_MANAGED_FIELDS) : end] != bytes(value):
+    if (
+        not in_front
+        or raw[start + len(_MANAGED_FIELDS) : end] != bytes(value)
+        or raw[start - 1 : start] not in {b",", b"{"}  # it is the end of another name
+        or raw.find(_MANAGED_FIELDS, end) >= 0  # one of them is nested
+    ):
         return _reencoded_without_managed_fields(raw)
     if raw[start - 1] == _COMMA:
         start -= 1

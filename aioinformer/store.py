@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SLICE", "Store"]
 
-PACKED_AT_ONCE = 64
-"""Objects that are packed before the loop gets a turn."""
-
 
 class Store:
     """Records by ``namespace/name``, with indexes.
@@ -220,9 +217,9 @@ class Store:
         return any(table.can_pack for table in self._tables)
 
     def pack(self) -> bool:
-        """Pack some objects, half a millisecond's worth; whether there is more to do."""
+        """Pack some objects, a millisecond's worth; whether there is more to do."""
         live, *staged = self._tables
-        return live.pack(PACKED_AT_ONCE) or any(table.pack(PACKED_AT_ONCE) for table in staged)
+        return live.pack() or any(table.pack() for table in staged)
 
     @property
     def _tables(self) -> tuple[Table, ...]:
@@ -330,7 +327,7 @@ class Store:
         """What the cache holds under this key goes over into the snapshot as it is."""
         live = self._live.records.get(key)
         if live is not None and self._staged is not None:
-            self._staged.put(key, live, self._live.values_of(key))
+            self._staged.put(live.key, live, self._live.values_of(key))  # under the string that is in use already
             self._restaged.pop(key, None)
 
     def _prepare(self, key: str, record: Record) -> tuple[Record | None, dict[str, tuple[str, ...]]] | None:
