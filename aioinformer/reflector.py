@@ -140,7 +140,7 @@ class Reflector:
             while await self._feed_page(reader, body):
                 while items := reader.take(SLICE):
                     await self._put(SnapshotPage(items))
-        page = reader.close()
+            page = reader.close()  # in here, so that the source sees a refusal before anybody hears of it
         for start in range(0, len(page.items), SLICE):
             items = [
                 decode_item(item, page.kind, page.api_version, keep_managed_fields=self._keep_managed_fields)
