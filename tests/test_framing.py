@@ -173,7 +173,9 @@ def objects_with_managed_fields(draw: st.DrawFn) -> dict[str, object]:
     """Objects whose fields, and those of their metadata, come in any order, with copies of what is to be cut elsewhere."""
     managed = draw(MANAGED_FIELDS)
     others = st.sampled_from(["name", "annotations", 'x"managedFields', "ownerReferences", "labels"])
-    metadata = draw(st.dictionaries(others, VALUES | st.just({"managedFields": managed}) | st.just(managed), max_size=3))
+    metadata = draw(
+        st.dictionaries(others, VALUES | st.just({"managedFields": managed}) | st.just(managed), max_size=3)
+    )
     names = draw(st.permutations([*metadata, "managedFields"]))
     metadata = {name: metadata.get(name, managed) for name in names}
     rest = st.sampled_from(["kind", "apiVersion", "data", "spec", 'x"metadata'])
@@ -185,7 +187,9 @@ def objects_with_managed_fields(draw: st.DrawFn) -> dict[str, object]:
 
 @given(objects_with_managed_fields(), st.sampled_from([(",", ":"), (", ", ": "), (",", " :")]), st.booleans())
 def test_an_object_without_managed_fields_is_the_same_but_for_these(
-    document: dict[str, Any], separators: tuple[str, str], ascii_only: bool  # noqa: FBT001  # drawn by Hypothesis
+    document: dict[str, Any],
+    separators: tuple[str, str],
+    ascii_only: bool,  # noqa: FBT001  # drawn by Hypothesis
 ) -> None:
     raw = json.dumps(document, separators=separators, ensure_ascii=ascii_only).encode()
     cut = cut_out(raw)
@@ -216,7 +220,9 @@ def test_managed_fields_are_cut_out_and_nothing_else(raw: bytes, cut: bytes) -> 
     assert cut_out(raw) == cut
 
 
-def test_where_managed_fields_stand_as_kubernetes_writes_them_nothing_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_managed_fields_stand_as_kubernetes_writes_them_nothing_is_parsed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(framing, "_decode_fields", None)
     document = pod(1)
     raw = encoded(document)

@@ -246,9 +246,7 @@ class TestBadInput:
 
 class TestSharing:
     def test_equal_labels_are_one_dict(self, packer: Packer) -> None:
-        first, second = (
-            packed(packer, Record(f"n/{name}", "", "", {"app": "web"}, encoded(pod(1)))) for name in "ab"
-        )
+        first, second = (packed(packer, Record(f"n/{name}", "", "", {"app": "web"}, encoded(pod(1)))) for name in "ab")
         assert first.labels is second.labels
 
     def test_so_many_sets_of_labels_are_remembered_and_no_more(

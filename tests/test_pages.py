@@ -154,7 +154,8 @@ def nested(depth: int) -> bytes:
         pod_list(POD % 1, nested(2000), POD % 3),
         HEAD[:-1] + b"null}",
         HEAD.replace(b"PodList", b"Table") + POD % 1 + b"," + POD % 2 + b"]}",
-        b'{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{},"rows":[{"object":%b},{"object":%b}]}' % (POD, POD),
+        b'{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{},"rows":[{"object":%b},{"object":%b}]}'
+        % (POD, POD),
         b'{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","code":410,"reason":"Expired"}',
         b'{"apiVersion":"v1","items":[%b,%b],"kind":"PodList","metadata":{"resourceVersion":"50"}}'
         % (POD % 1, POD % 2),
