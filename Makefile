@@ -10,6 +10,7 @@ STAMP := $(VENV)/.installed
 help:
 	@echo "make demo           live Deployments against the embedded API server"
 	@echo "make test           all tests (those needing a real control plane skip when there is none)"
+	@echo "make test STORAGE=eager    the same, with every object packed as soon as it can be; STORAGE=plain: none"
 	@echo "make soak           random writes and faults, EXAMPLES=2000 of them, and what else takes long"
 	@echo "make faults         real faults on a real control plane, some minutes (make control-plane builds it)"
 	@echo "make check          ruff, mypy, pyright, import contracts"
@@ -31,7 +32,7 @@ demo: $(STAMP)
 	@$(BIN)/python scripts/demo.py
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(if $(STORAGE),--storage=$(STORAGE)) $(ARGS)
 
 soak: $(STAMP)
 	AIOINFORMER_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/convergence -s $(ARGS)

@@ -44,6 +44,9 @@ def spec(**options: Any) -> InformerSpec:
         {"initial_list": "cached"},
         {"initial_list": "consistent"},
         {"page_size": 0},
+        {"storage": "plain"},
+        {"storage": "compressed"},
+        {"keep_managed_fields": True},
         {"model": V1Pod},
         {"model": Named},
     ],
@@ -72,6 +75,8 @@ def test_options_that_can_work_are_taken(options: dict[str, Any]) -> None:
         ({"audit": True}, "audit is a positive number of seconds"),
         ({"initial_list": "quick"}, "initial_list is one of stream, consistent, cached, not 'quick'"),
         ({"initial_list": None}, "initial_list is one of"),
+        ({"storage": "zip"}, "storage is one of compressed, plain, not 'zip'"),
+        ({"storage": None}, "storage is one of"),
         ({"page_size": -1}, "page_size is a number of objects"),
         ({"page_size": "500"}, "page_size is a number of objects"),
         ({"page_size": None}, "page_size is a number of objects"),
@@ -123,7 +128,15 @@ def test_resource_scope_and_selectors_tell_one_informer_from_another(other: dict
 
 
 @pytest.mark.parametrize(
-    "other", [{"resync": 5}, {"model": Named}, {"transform": dict}, {"indexers": {"a": len}}, {"page_size": 1}]
+    "other",
+    [
+        {"resync": 5},
+        {"model": Named},
+        {"transform": dict},
+        {"indexers": {"a": len}},
+        {"page_size": 1},
+        {"storage": "plain"},
+    ],
 )
 def test_nothing_else_does(other: dict[str, Any]) -> None:
     assert spec().identity == spec(**other).identity
@@ -159,6 +172,8 @@ def test_what_a_later_request_leaves_out_does_not_conflict() -> None:
         ({}, {"model": Named, "resync": 5.0}, ["model", "resync"]),
         ({}, {"page_size": 10, "namespace": None}, ["page_size"]),
         ({"initial_list": "cached"}, {"initial_list": "stream"}, ["initial_list"]),
+        ({"storage": "plain"}, {"storage": "compressed"}, ["storage"]),
+        ({}, {"keep_managed_fields": True}, ["keep_managed_fields"]),
     ],
 )
 def test_options_that_contradict_each_other_are_named(

@@ -45,6 +45,11 @@ def odd(number: int) -> Record:
     return Record(f"n/odd-{number}", "u", "1", {}, json.dumps({"metadata": {}, "data": letters}).encode())
 
 
+@pytest.fixture(autouse=True)
+def storage_mode() -> None:
+    """As it is by default: what is needed here is said here."""
+
+
 @pytest.fixture
 def packer() -> Packer:
     """One that has learnt pods."""

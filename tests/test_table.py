@@ -14,6 +14,11 @@ from aioinformer.table import SLICE, Index, Table
 from benchmarks.pods import encoded, pod
 
 
+@pytest.fixture(autouse=True)
+def storage_mode() -> None:
+    """As it is by default: what is needed here is said here."""
+
+
 def record(name: str, namespace: str = "n", version: str = "1") -> Record:
     return Record(key_of(namespace, name), f"uid-{name}", version, {}, b"{}")
 
