@@ -82,7 +82,7 @@ class PageReader:
             item = decode_item(candidate, kind, api_version, keep_managed_fields=self._keep_managed_fields)
             if isinstance(item, Undecodable):
                 _decode_anything(candidate)
-            elif not (kind and api_version) and not _decode_kind(candidate).kind:  # the list may say at its end what it is
+            elif not (kind and api_version) and not _decode_kind(candidate).kind:  # perhaps the end of the list says it
                 self._leave_whole([candidate, *self._pending])
                 return None
         except RecursionError:  # too deep to tell where it ends

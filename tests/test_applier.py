@@ -171,7 +171,7 @@ class TestPacking:
     async def test_packing_stops_for_what_comes_and_goes_on_after_it(self) -> None:
         async with applying() as it:
             await it.snapshot(5, *pods(0, 1000))
-            while not it.store.storage.packed:
+            while not it.store.storage.packed:  # noqa: ASYNC110  # virtual time
                 await asyncio.sleep(QUIET / 10)
             before = it.store.storage.packed
             it.queue.put_nowait(Deltas([*deltas(*pods(5000, 1))], "5000"))

@@ -165,7 +165,9 @@ VALUES = st.recursive(
     ),
     max_leaves=6,
 )
-MANAGED_FIELDS = st.none() | st.just([]) | st.lists(st.fixed_dictionaries({"manager": VALUES}), min_size=1, max_size=2)
+MANAGED_FIELDS: st.SearchStrategy[Any] = (
+    st.none() | st.just([]) | st.lists(st.fixed_dictionaries({"manager": VALUES}), min_size=1, max_size=2)
+)
 
 
 @st.composite

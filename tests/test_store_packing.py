@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import tracemalloc
+from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -122,7 +123,7 @@ def test_a_relist_that_finds_nothing_new_keeps_every_packed_record_and_key_and_t
     before, keys = store.records(), {id(record.key) for record in store.records()}
     assert snapshot(store, *pods(100)) == []
     assert all(a is b for a, b in zip(store.records(), before, strict=True))
-    assert {id(key) for key in store.keys()} == keys
+    assert set(map(id, store.keys())) == keys
     assert {id(key) for key in store._live.indexes["node"].by_key} == keys
     assert (store.storage.packed, store.storage.waiting) == (100, 0)
 
@@ -176,7 +177,7 @@ class TestBounds:
         packed = [0]
         while cache.pack():
             packed.append(cache.storage.packed)
-        assert max(after - before for before, after in zip(packed, packed[1:], strict=False)) <= table.PACKED_AT_ONCE
+        assert max(after - before for before, after in pairwise(packed)) <= table.PACKED_AT_ONCE
 
     def test_a_packed_pod_takes_less_than_a_kilobyte(self) -> None:
         """All of Python's allocations of the cache: records, keys, labels, namespaces, dictionary."""

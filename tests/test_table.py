@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,9 @@ from aioinformer.objects import Record, key_of
 from aioinformer.packing import PackedRecord, Packer
 from aioinformer.table import SLICE, Index, Table
 from benchmarks.pods import encoded, pod
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 @pytest.fixture(autouse=True)
@@ -201,7 +205,7 @@ class TestPacking:
             pack_all(eager)
         for key, record in eager.records.items():
             in_index = eager.indexes["letter"].by_value[f"value-{record.name[0]}"]
-            places = [eager.namespaces["n"], eager.indexes["letter"].by_key, in_index]
+            places: list[Collection[str]] = [eager.namespaces["n"], eager.indexes["letter"].by_key, in_index]
             assert all(next(each for each in place if each == key) is record.key is key for place in places)
         assert len({id(record.labels) for record in eager.records.values()}) == 1
 
