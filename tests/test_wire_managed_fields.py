@@ -56,7 +56,6 @@ def test_whatever_they_are_and_wherever_they_stand_identity_and_labels_are_read(
 @pytest.mark.parametrize(
     "raw",
     [
-        b'{"metadata":{"name":"a","managedFields":[{"a":"\xff"}]}}',
         b'{"metadata":{"name":7,"managedFields":[]}}',
         b'{"metadata":{"name":"a","managedFields":' + b"[" * 20_000 + b"]" * 20_000 + b"}}",
     ],
@@ -64,6 +63,12 @@ def test_whatever_they_are_and_wherever_they_stand_identity_and_labels_are_read(
 def test_what_is_wrong_with_them_concerns_this_object_only(raw: bytes) -> None:
     assert isinstance(decode_item(raw), Undecodable)
     assert isinstance(decode_event(b'{"type":"ADDED","object":' + raw + b"}"), Undecodable)
+
+
+def test_what_is_cut_need_be_no_text() -> None:
+    raw = b'{"metadata":{"name":"a","managedFields":[{"a":"\xff"}]}}'
+    assert raw_of(decode_item(raw)) == b'{"metadata":{"name":"a"}}'
+    assert isinstance(decode_item(raw, keep_managed_fields=True), Undecodable)
 
 
 @pytest.mark.parametrize(
