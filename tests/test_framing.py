@@ -219,6 +219,7 @@ def test_an_object_without_managed_fields_is_the_same_but_for_these(
             b'{"metadata":{"annotations":{"managedFields":[]}}}',
         ),
         (b'{"metadata":{"x\\"managedFields":[],"managedFields":[]}}', b'{"metadata":{"x\\"managedFields":[]}}'),
+        (b'{"metadata":{"x\\"managedFields":[],"managedFields" :[]}}', b'{"metadata":{"x\\"managedFields":[]}}'),
     ],
 )
 def test_managed_fields_are_cut_out_and_nothing_else(raw: bytes, cut: bytes) -> None:
