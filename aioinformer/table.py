@@ -141,7 +141,7 @@ class Table:
         if not self.can_pack:
             return False
         if packer.has_to_learn:
-            packer.learn([self.records[key] for key in islice(waiting, LEARNT_FROM)])
+            packer.learn([self.records[key] for key in islice(waiting, LEARNT_FROM) if key in self.records])
             if not self.can_pack:  # nothing could be learnt: again when there is more
                 return False
         enough = self.waiting_bytes - PACKED_BYTES
@@ -150,7 +150,8 @@ class Table:
                 break
             key, size = waiting.popitem(last=False)
             self.waiting_bytes -= size
-            packed = packer.pack(key, self.records[key])
+            record = self.records.get(key)  # a damaged cache is for an audit to find, not a reason to stop
+            packed = None if record is None else packer.pack(key, record)
             if packed is not None:
                 self.records[key] = packed
                 self._count(packed, 1)

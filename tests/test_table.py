@@ -183,6 +183,14 @@ class TestPacking:
             eager.pop(f"n/{name}")
         assert (eager.packed, eager.packed_bytes, eager.waiting, eager.waiting_bytes) == (0, 0, 0, 0)
 
+    def test_a_record_that_was_lost_stops_nothing(self, eager: Table) -> None:
+        """An audit finds it."""
+        fill(eager, *NAMES)
+        for name in NAMES[::2]:
+            del eager.records[f"n/{name}"]
+        pack_all(eager)
+        assert (eager.packed, eager.waiting, len(eager.records)) == (50, 0, 50)
+
     def test_the_least_recently_written_is_packed_first(self, eager: Table) -> None:
         fill(eager, *NAMES)
         fill(eager, "0", version="2")
