@@ -233,7 +233,7 @@ class Subscription(Generic[T]):
         new, old = change.new, change.old
         if new is None or old is None:
             return self._event(change)
-        return Updated(self._view(new), self._view(old), change.key)
+        return Updated(self._view(new), old, change.key, build=self._view)
 
     def batches(self) -> Batches[T]:
         """An async iterator of the same events, as many at a time as there are, up to ``BATCH``.
@@ -312,7 +312,7 @@ class Subscription(Generic[T]):
             return Deleted(self._view(gone), change.final is not None, key)
         if old is None:
             return Added(self._view(new), False, key)
-        return Updated(self._view(new), self._view(old), key)
+        return Updated(self._view(new), old, key, build=self._view)
 
     def _resync_is_due(self, now: float) -> bool:
         """Start a round if the period is over; the first begins when the subscriber is first idle."""
