@@ -47,14 +47,21 @@ def labelled(document: JSON) -> JSON | None:
     return document
 
 
+def apps(obj: KubeObject) -> list[str]:
+    """An index with no value, one, or two."""
+    app = obj.labels.get("app")
+    return [app, f"{app}, {obj.name}"] if app else []
+
+
+INDEXED: dict[str, Any] = {"indexers": {"app": apps}}
 KINDS: Mapping[str, tuple[GroupVersionResource | str, dict[str, Any]]] = {
-    "all": (CONFIGMAPS, {}),
+    "all": (CONFIGMAPS, INDEXED),
     "namespace": (CONFIGMAPS, {"namespace": "a"}),
     "labels": (CONFIGMAPS, {"label_selector": "app=web"}),
     "metadata": ("cm", {"metadata_only": True}),
-    "pages": (CONFIGMAPS, {"label_selector": "app!=db", "initial_list": "consistent", "page_size": 2}),
+    "pages": (CONFIGMAPS, {"label_selector": "app!=db", "initial_list": "consistent", "page_size": 2, **INDEXED}),
     "cached": (CONFIGMAPS, {"label_selector": "app in (web,db)", "initial_list": "cached"}),
-    "transformed": (CONFIGMAPS, {"namespace": "b", "transform": labelled}),
+    "transformed": (CONFIGMAPS, {"namespace": "b", "transform": labelled, **INDEXED}),
     "fields": (CONFIGMAPS, {"field_selector": "metadata.name=x", "audit": 300.0}),
     "cluster": (NODES, {"page_size": 1}),
     "custom": ("widgets.example.com", {}),
@@ -226,12 +233,27 @@ class World:
         self._spoilt.clear()
         self.run(settle(self.server, self.factory, timeout=HOUR))
         for kind, informer in self.informers.items():
-            assert {each.key: each.to_dict() for each in informer} == self.expected(kind), kind
+            self._compare(kind, informer)
             assert not informer.quarantine
             audit = informer.status.last_audit
             assert audit is None or audit.clean
         for follower in self.followers:
             follower.check()
+
+    def _compare(self, kind: str, informer: Informer[KubeObject]) -> None:
+        """Every way to read the cache shows what the server has."""
+        expected, (named, options) = self.expected(kind), KINDS[kind]
+        assert {each.key: each.to_dict() for each in informer} == expected, kind
+        for namespace in "ab" if named != NODES and "namespace" not in options else ():
+            inside = {key for key in expected if key.startswith(f"{namespace}/")}
+            assert {each.key for each in informer.list(namespace)} == inside, kind
+        if "indexers" in options:
+            values = {each.key: apps(each) for each in informer}
+            assert set(informer.index_values("app")) == {value for of in values.values() for value in of}, kind
+            for value in informer.index_values("app"):
+                assert {each.key for each in informer.by_index("app", value)} == {
+                    k for k in values if value in values[k]
+                }
 
     def expected(self, kind: str) -> dict[str, JSON]:
         """What a cache of this kind has to hold, from the server's own mouth."""
