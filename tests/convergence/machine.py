@@ -36,9 +36,9 @@ terms = st.builds(
     label_selector=st.sampled_from(["", "", "app=web"]),
     replay=st.booleans(),
     resync=st.sampled_from([None, 45.0]),
-    max_pending=st.sampled_from([1024, 3, 1]),
+    max_pending=st.sampled_from([1024, 3, 1, 1]),
     overflow=st.sampled_from(["coalesce", "coalesce", "error"]),
-    pace=st.sampled_from([0.0, 0.0, 0.3, 20.0]),
+    pace=st.sampled_from([0.0, 0.3, 20.0]),
 )
 
 
@@ -53,12 +53,18 @@ class Convergence(RuleBasedStateMachine):
         type(self).examples += 1
         self.world = World()
 
-    @initialize(kinds=st.lists(kinds, min_size=1, max_size=3, unique=True), present=st.lists(places, max_size=5))
-    def begin(self, kinds: Sequence[str], present: Sequence[Place]) -> None:
+    @initialize(
+        kinds=st.lists(kinds, min_size=1, max_size=3, unique=True),
+        present=st.lists(places, max_size=5),
+        followers=st.lists(terms, min_size=1, max_size=3),
+    )
+    def begin(self, kinds: Sequence[str], present: Sequence[Place], followers: Sequence[Terms]) -> None:
         for place in present:
             self.world.write(place, "web")
         for kind in kinds:
             self.world.run(self.world.inform(kind))
+        for number, terms in enumerate(followers):
+            self.world.run(self.world.follow(self._kind(number), terms))
 
     def teardown(self) -> None:
         try:
@@ -88,6 +94,17 @@ class Convergence(RuleBasedStateMachine):
             self.world.write(place, app)
         for place in sorted(delete, key=str):
             self.world.delete(place)
+
+    @rule(place=places, moves=st.lists(st.sampled_from("wwwxd"), min_size=3, max_size=10))
+    def churn(self, place: Place, moves: Sequence[str]) -> None:
+        """One object, faster than a slow subscriber can follow."""
+        for move in moves:
+            if move == "w":
+                self.world.write(place, "web")
+            else:
+                self.world.delete(place)
+            if move == "x":
+                self.world.write(place, "db")
 
     @rule(place=places)
     def delete(self, place: Place) -> None:
