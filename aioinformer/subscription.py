@@ -218,7 +218,7 @@ class Subscription(Generic[T]):
 
     async def __anext__(self) -> Event[T]:
         loop = asyncio.get_running_loop()
-        if self._consumer is None:
+        if self.consumer is not asyncio.current_task():
             self._consumed()
         if loop.time() >= self._turn_ends:
             await asyncio.sleep(0)

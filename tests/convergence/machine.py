@@ -56,7 +56,7 @@ class Convergence(RuleBasedStateMachine):
     @initialize(
         kinds=st.lists(kinds, min_size=1, max_size=3, unique=True),
         present=st.lists(places, max_size=5),
-        followers=st.lists(terms, min_size=1, max_size=3),
+        followers=st.lists(terms, min_size=2, max_size=4),
     )
     def begin(self, kinds: Sequence[str], present: Sequence[Place], followers: Sequence[Terms]) -> None:
         for place in present:
@@ -95,10 +95,10 @@ class Convergence(RuleBasedStateMachine):
         for place in sorted(delete, key=str):
             self.world.delete(place)
 
-    @rule(place=places, moves=st.lists(st.sampled_from("wwwxd"), min_size=3, max_size=10))
-    def churn(self, place: Place, moves: Sequence[str]) -> None:
+    @rule(place=places, moves=st.lists(st.sampled_from("wwwwxd"), min_size=2, max_size=8), gone=st.booleans())
+    def churn(self, place: Place, moves: Sequence[str], *, gone: bool) -> None:
         """One object, faster than a slow subscriber can follow."""
-        for move in moves:
+        for move in [*moves, "d" if gone else "w"]:
             if move == "w":
                 self.world.write(place, "web")
             else:

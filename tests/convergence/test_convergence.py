@@ -35,9 +35,17 @@ LIVING = (Informer, SharedInformerFactory, Subscription, ApiServer, ClientSessio
 
 @pytest.fixture(autouse=True)
 def seeded(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """Time-outs and jitter are drawn from the generator that Hypothesis seeds, so that an example does the same again."""
+    """Time-outs and jitter are drawn from the generator that Hypothesis seeds, so that an example does the same again; slices are small."""
     dice = SimpleNamespace(Random=lambda: random.Random(random.random()), uniform=random.uniform)
     monkeypatch.setattr("aioinformer.mirror.random", dice)
+    for room in (
+        "applier",
+        "audit",
+        "fanout",
+        "reflector",
+        "store",
+    ):  # as if there were thousands of objects, not a dozen
+        monkeypatch.setattr(f"aioinformer.{room}.SLICE", 2)
     caplog.set_level(logging.CRITICAL, logger="aioinformer")
 
 
