@@ -212,6 +212,7 @@ async def test_a_watch_that_is_left_is_over_at_once_whatever_the_server_says_to_
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+        assert isinstance(writer.transport, asyncio.Transport)
         writer.transport.pause_reading()
         left.append(writer)
 
