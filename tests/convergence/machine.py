@@ -106,6 +106,15 @@ class Convergence(RuleBasedStateMachine):
             if move == "x":
                 self.world.write(place, "db")
 
+    @rule(writes=st.lists(st.tuples(places, apps), min_size=3, max_size=12), delete=st.sets(places, max_size=6))
+    def miss(self, writes: Sequence[tuple[Place, str]], delete: set[Place]) -> None:
+        """Every watch is cut, and when the server answers again it has forgotten what happened since."""
+        with self.world.server.refuse():
+            self.world.do(self.world.server.cut)
+            self.burst(writes, delete)
+            self.world.server.compact()
+            self.world.run(self.world.go_on(1.0))
+
     @rule(place=places)
     def delete(self, place: Place) -> None:
         self.world.delete(place)
