@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Self
     from weakref import ReferenceType
 
-    from aioinformer.objects import Record
+    from aioinformer.objects import Stored
     from aioinformer.selectors import LabelSelector
 
 __all__ = ["DEFAULT_MAX_PENDING", "CacheReads", "Overflow", "Scope", "Subscription", "Terms"]
@@ -42,11 +42,11 @@ TURN = 0.002
 class CacheReads(Protocol):
     """What a subscription reads of the cache."""
 
-    def get(self, key: str) -> Record | None:
+    def get(self, key: str) -> Stored | None:
         """The record under a key."""
         ...
 
-    def records(self, namespace: str | None = None) -> list[Record]:
+    def records(self, namespace: str | None = None) -> list[Stored]:
         """All records, or one namespace's, in a list of their own."""
         ...
 
@@ -64,7 +64,7 @@ class Scope:
         self.namespace = namespace
         self.selector = selector
 
-    def __contains__(self, record: Record) -> bool:
+    def __contains__(self, record: Stored) -> bool:
         return (self.namespace is None or record.namespace == self.namespace) and self.selector.matches(record.labels)
 
     def narrow(self, change: Change) -> Change | None:
@@ -115,13 +115,13 @@ class Subscription(Generic[T]):
     yields what it would have.
     """
 
-    def __init__(self, cache: CacheReads, view: Callable[[Record], T], terms: Terms) -> None:
+    def __init__(self, cache: CacheReads, view: Callable[[Stored], T], terms: Terms) -> None:
         self._cache = cache
         self._view = view
         self._terms = terms
         self._scope = terms.scope
         self._backlog = Backlog(terms.max_pending)
-        self._initial: list[Record] = []
+        self._initial: list[Stored] = []
         self._synced_version: str | None = None
         self._due: deque[str] = deque()
         self._resync_at: float | None = None
