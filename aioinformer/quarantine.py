@@ -40,7 +40,7 @@ class Quarantined(msgspec.Struct, frozen=True):
         uid = self.metadata.get("uid")
         if not (uid and isinstance(uid, str) and self.resource_version):
             return None
-        return digest(Record("", "", uid, self.resource_version, {}, b""))
+        return digest(Record(self.key, uid, self.resource_version, {}, b""))
 
     def __repr__(self) -> str:
         return f"<Quarantined {self.key} resourceVersion={self.resource_version} {type(self.error).__name__}>"
