@@ -32,20 +32,18 @@ CONVERGENCE = settings(
 )
 LIVING = (Informer, SharedInformerFactory, Subscription, ApiServer, ClientSession, asyncio.Task, asyncio.Transport)
 
+SLICING = ("applier", "audit", "fanout", "reflector", "store")
+"""Rooms that take turns between slices; slices are small here, as if there were thousands of objects, not a dozen."""
+
 
 @pytest.fixture(autouse=True)
 def seeded(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """Time-outs and jitter are drawn from the generator that Hypothesis seeds, so that an example does the same again; slices are small."""
+    """Time-outs and jitter are drawn from the generator that Hypothesis seeds, so that an example does the same again."""
     dice = SimpleNamespace(Random=lambda: random.Random(random.random()), uniform=random.uniform)
     monkeypatch.setattr("aioinformer.mirror.random", dice)
-    for room in (
-        "applier",
-        "audit",
-        "fanout",
-        "reflector",
-        "store",
-    ):  # as if there were thousands of objects, not a dozen
+    for room in SLICING:
         monkeypatch.setattr(f"aioinformer.{room}.SLICE", 2)
+    monkeypatch.setattr("aioinformer.packing.WORTHWHILE", 3000)  # bytes: some examples have that much, others never
     caplog.set_level(logging.CRITICAL, logger="aioinformer")
 
 
