@@ -24,7 +24,7 @@ ASKED_FOR = os.environ.get("AIOINFORMER_EXAMPLES", "")
 """How many examples to run, with random seeds; left out, a few that are the same every time."""
 
 CONVERGENCE = settings(
-    max_examples=int(ASKED_FOR or 150),
+    max_examples=int(ASKED_FOR or 100),
     derandomize=not ASKED_FOR,
     print_blob=True,
     stateful_step_count=25,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,7 +21,7 @@ from aioinformer.testing.virtual_time import VirtualTimeLoop
 from tests.convergence.follower import Follower, Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Generator, Mapping
 
     from aioinformer import Informer, KubeObject
     from aioinformer.testing.verbs import FaultVerbs
@@ -53,6 +54,7 @@ def apps(obj: KubeObject) -> list[str]:
     return [app, f"{app}, {obj.name}"] if app else []
 
 
+ALIASES = {CONFIGMAPS: "cm", WIDGETS: "widgets.example.com"}
 INDEXED: dict[str, Any] = {"indexers": {"app": apps}}
 KINDS: Mapping[str, tuple[GroupVersionResource | str, dict[str, Any]]] = {
     "all": (CONFIGMAPS, INDEXED),
@@ -149,6 +151,31 @@ class World:
             document["metadata"] = {"name": place.name, "labels": {"app": app} if app else {}}
             self.server.create(place.resource, document, namespace=place.namespace)
 
+    def watched(self, kind: str, namespace: str, name: str) -> Place:
+        """A place that informers of a kind look at, in this namespace if they look at more than one."""
+        named, options = KINDS[kind]
+        resource = next(each for each in RESOURCES if named in {each, ALIASES.get(each)})
+        return Place(resource, options.get("namespace", namespace), name)
+
+    def stir(self) -> None:
+        """Of what each informer looks at, one object changes and stays, one goes, one is replaced, faster than anybody follows."""
+        for kind in self.informers:
+            x, y, z = (self.watched(kind, "a", name) for name in "xyz")
+            for place in (x, y, z, x, y, z, x, y, z):
+                self.write(place, "web")
+            self.delete(y)
+            self.delete(z)
+            self.write(z, "web")
+
+    @contextmanager
+    def absence(self) -> Generator[None]:
+        """Every watch is cut, and when the server answers again it has forgotten what happened meanwhile."""
+        with self.server.refuse():
+            self.do(self.server.cut)
+            yield
+            self.server.compact()
+            self.run(self.go_on(1.0))
+
     def hold(self, place: Place, finalizers: list[str] | None) -> None:
         """Set an object's finalizers; a deleted one goes with the last."""
         if self._exists(place):
@@ -211,10 +238,11 @@ class World:
 
     async def follow(self, kind: str, terms: Terms) -> None:
         informer = self.informers[kind]
-        if terms.replay or informer.synced:  # without a replay, what there was has to be known from elsewhere
-            follower = Follower(informer, terms)
-            follower.goes_back = self._went_back
-            self.followers.append(follower)
+        if not informer.synced:  # without a replay, what there was has to be known from elsewhere
+            terms = replace(terms, replay=True)
+        follower = Follower(informer, terms)
+        follower.goes_back = self._went_back
+        self.followers.append(follower)
 
     async def go_on(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
