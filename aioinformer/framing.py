@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TypeAlias
 
 import msgspec
 
 from aioinformer.errors import MalformedResponse, NetworkError
 
-__all__ = ["ItemCutter", "LineSplitter", "cut_list", "without_managed_fields"]
+__all__ = ["ItemCutter", "Line", "LineSplitter", "cut_list", "without_managed_fields"]
 
 MAX_LINE = 128 * 1024 * 1024
 """Bytes. etcd's default lets objects exceed 1.5 MB, and other stores more; past this it is no Kubernetes any more."""
@@ -25,8 +26,12 @@ _MOST_REFUSED = 16
 _METADATA, _MANAGED_FIELDS = b'"metadata":{', b'"managedFields":'
 _NEAR = 512
 """Bytes within which kind and apiVersion are over."""
-_COMMA = ord(",")
+_COMMA, _RETURN = ord(","), ord("\r")
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+Line: TypeAlias = tuple[bytes, int, int]
+"""A line is where it stands: a buffer, where it begins, where it ends. Nobody needs a copy of it as such."""
 
 
 class LineSplitter:
@@ -37,24 +42,33 @@ class LineSplitter:
     def __init__(self) -> None:
         self._unfinished: bytes | bytearray = b""
 
-    def feed(self, chunk: bytes) -> list[bytes]:
+    def feed(self, chunk: bytes) -> list[Line]:
         """The lines that this chunk completes, without their newlines and without empty ones.
 
         Raises:
             MalformedResponse: a line is longer than ``MAX_LINE``.
         """
-        lines = chunk.split(b"\n")
-        if len(self._unfinished) + len(lines[0]) > MAX_LINE:
+        first = chunk.find(b"\n")
+        if len(self._unfinished) + (len(chunk) if first < 0 else first) > MAX_LINE:
             raise MalformedResponse(f"a watch event is longer than {MAX_LINE} bytes: this is not a Kubernetes watch")
-        if len(lines) == 1:
+        if first < 0:
             if isinstance(self._unfinished, bytes):  # a buffer that grows: many tiny parts would be many times the line
                 self._unfinished = bytearray(self._unfinished)
             self._unfinished += chunk
             return []
+        start, end, lines = 0, first, list[Line]()
         if self._unfinished:
-            lines[0] = b"".join((self._unfinished, lines[0]))
-        self._unfinished = lines.pop()
-        return [line for line in lines if line and line != b"\r"]
+            line = b"".join((self._unfinished, chunk[:first]))
+            if line != b"\r":
+                lines.append((line, 0, len(line)))
+            start, end = first + 1, chunk.find(b"\n", first + 1)
+        while end >= 0:
+            if end > start and not (end == start + 1 and chunk[start] == _RETURN):
+                lines.append((chunk, start, end))
+            start = end + 1
+            end = chunk.find(b"\n", start)
+        self._unfinished = chunk[start:]
+        return lines
 
     def close(self) -> None:
         """The stream ended.
@@ -170,19 +184,22 @@ def cut_list(body: bytes) -> tuple[bytes, list[bytes]]:
     return body, []
 
 
-def without_managed_fields(raw: bytes, value: msgspec.Raw) -> bytes:
-    """An object's JSON without its ``metadata.managedFields``, which is ``value``; the rest stays byte for byte as it is."""
-    metadata = raw.find(_METADATA, 0, _NEAR)
-    start = raw.find(_MANAGED_FIELDS, metadata)
-    end = start + len(_MANAGED_FIELDS) + len(value)
-    in_front = metadata > 0 and raw.count(b"{", 0, metadata) == 1  # of anything that is nested
-    if not in_front or raw[start + len(_MANAGED_FIELDS) : end] != bytes(value):
-        return _reencoded_without_managed_fields(raw)
-    if raw[start - 1] == _COMMA:
-        start -= 1
-    elif raw[end] == _COMMA:
-        end += 1
-    return raw[:start] + raw[end:]
+def without_managed_fields(buffer: bytes, start: int, end: int, value: msgspec.Raw) -> bytes:
+    """The JSON of an object between two places, without its ``metadata.managedFields``, which is ``value``.
+
+    The rest stays byte for byte as it is.
+    """
+    metadata = buffer.find(_METADATA, start, start + _NEAR)
+    field = buffer.find(_MANAGED_FIELDS, metadata, end)
+    after = field + len(_MANAGED_FIELDS) + len(value)
+    in_front = metadata > 0 and buffer.count(b"{", start, metadata) == 1  # of anything that is nested
+    if not in_front or buffer[field + len(_MANAGED_FIELDS) : after] != bytes(value):
+        return _reencoded_without_managed_fields(buffer[start:end])
+    if buffer[field - 1] == _COMMA:
+        field -= 1
+    elif buffer[after] == _COMMA:
+        after += 1
+    return buffer[start:field] + buffer[after:end]
 
 
 def _reencoded_without_managed_fields(raw: bytes) -> bytes:

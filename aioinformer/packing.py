@@ -37,8 +37,8 @@ JUDGED = 256
 DECAYED = 1.3
 """How many times worse than at first a dictionary may become."""
 
-UID: Final = 36
-"""Characters of RFC 9562's form."""
+UID: Final = 16
+"""Bytes of a uid in RFC 9562's form."""
 LARGEST_VERSION: Final = 2**64
 _CANONICAL, _TEXT = b"\x01", b"\x00"
 _FRAME: Final = 25
@@ -107,16 +107,19 @@ def _uid_text(data: bytes) -> str:
 
 def head(uid: str, resource_version: str) -> bytes:
     """Uid and version in few bytes, from which both can be had again exactly."""
+    digits = uid.replace("-", "")
     try:
-        digits, version = bytes.fromhex(uid.replace("-", "")), int(resource_version)
+        identity, version = bytes.fromhex(digits), int(resource_version)
     except ValueError:
-        digits, version = b"", -1
+        identity, version = b"", -1
     if (
         0 <= version < LARGEST_VERSION
-        and (_uid_text(digits), str(version)) == (uid, resource_version)
-        and len(uid) == UID
+        and str(version) == resource_version
+        and identity.hex() == digits
+        and len(identity) == UID
+        and (len(uid), uid[8:24:5]) == (len(digits) + 4, "----")
     ):
-        return b"%b%b%b" % (_CANONICAL, digits, version.to_bytes(8, "big"))
+        return b"%b%b%b" % (_CANONICAL, identity, version.to_bytes(8, "big"))
     texts = [text.encode("utf-8", "surrogatepass") for text in (uid, resource_version)]
     return b"".join((_TEXT, *(len(text).to_bytes(4, "big") for text in texts), *texts))
 

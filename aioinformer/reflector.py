@@ -14,12 +14,13 @@ from aioinformer.errors import IdleTimeout, InformerError, MalformedResponse
 from aioinformer.framing import LineSplitter
 from aioinformer.pages import PageReader
 from aioinformer.transitions import After, State
-from aioinformer.wire import Bookmark, decode_event, decode_item
+from aioinformer.wire import Bookmark, decode_item, decode_line
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from aioinformer.framing import Line
     from aioinformer.listwatch import ListWatch, Request, Step
 
 __all__ = ["Body", "Observer", "Reflector", "Source", "read_whole"]
@@ -184,12 +185,12 @@ class Reflector:
                 return step
         return None
 
-    async def _hand_on(self, lines: Sequence[bytes]) -> Step | None:
+    async def _hand_on(self, lines: Sequence[Line]) -> Step | None:
         """Put these events on the queue, in order; a step means that the watch is not to be read on."""
         pending: list[Delta | Undecodable] = []
         for line in lines:
             try:
-                event = decode_event(line, keep_managed_fields=self._keep_managed_fields)
+                event = decode_line(line, keep_managed_fields=self._keep_managed_fields)
             except InformerError:
                 await self._flush(pending)
                 raise

@@ -57,7 +57,8 @@ def framing(data: bytes) -> None:
     cuts, stream = data[1 : 1 + count], data[1 + count :]
     at = sorted({0, len(stream), *(len(stream) * cut // 256 for cut in cuts)})
     splitter = LineSplitter()
-    lines = [line for start, end in pairwise(at) for line in splitter.feed(stream[start:end])]
+    found = [line for start, end in pairwise(at) for line in splitter.feed(stream[start:end])]
+    lines = [bytes(buffer[start:end]) for buffer, start, end in found]
     *whole, rest = stream.split(b"\n")
     assert lines == [line for line in whole if line not in {b"", b"\r"}]
     try:

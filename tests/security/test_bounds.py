@@ -136,7 +136,7 @@ class TestWatches:
         for _ in range(100):
             splitter.feed(chunk)
         held, _ = tracemalloc.get_traced_memory()
-        assert [len(line) for line in splitter.feed(b"\n{}")] == [100 * len(chunk)]
+        assert [end - start for _, start, end in splitter.feed(b"\n{}")] == [100 * len(chunk)]
         freed, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert held > 25 * MB
