@@ -225,6 +225,8 @@ class Subscription(Generic[T]):
         return self
 
     async def __anext__(self) -> Event[T]:
+        if self._consumer is None or self._consumer() is not asyncio.current_task():  # one may take over from another
+            self._consumed()
         if self._clock() >= self._turn_ends:
             await self._give_a_turn()
         change = None if self._is_behind_live else self._backlog.pop()
@@ -252,7 +254,7 @@ class Subscription(Generic[T]):
 
     async def _give_a_turn(self) -> None:
         """Let others run; a consumer to whom everything is there already would not."""
-        if self._consumer is None:
+        if self.consumer is not asyncio.current_task():
             self._consumed()
         loop = asyncio.get_running_loop()
         self._clock = loop.time
