@@ -2,10 +2,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 EXAMPLES ?= 2000
+SECONDS ?= 30
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FUZZER := $(VENV)/.fuzzer
 
-.PHONY: help demo test soak faults check bench control-plane docs format clean
+.PHONY: help demo test soak faults fuzz check bench control-plane docs format clean
 
 help:
 	@echo "make demo           live Deployments against the embedded API server"
@@ -13,6 +15,7 @@ help:
 	@echo "make test STORAGE=eager    the same, with every object packed as soon as it can be; STORAGE=plain: none"
 	@echo "make soak           random writes and faults, EXAMPLES=2000 of them, and what else takes long"
 	@echo "make faults         real faults on a real control plane, some minutes (make control-plane builds it)"
+	@echo "make fuzz           atheris on all that reads what a server says, SECONDS=30 for each target"
 	@echo "make check          ruff, mypy, pyright, import contracts"
 	@echo "make bench          our benchmarks"
 	@echo "make control-plane  build kube-apiserver, etcd, kube-controller-manager, kubectl (once, cached)"
@@ -41,6 +44,13 @@ soak: $(STAMP)
 faults: $(STAMP)
 	$(BIN)/python -m pytest tests/faults
 
+$(FUZZER): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --group fuzz || echo "no atheris here: Hypothesis takes its place"
+	@touch $@
+
+fuzz: $(FUZZER)
+	$(BIN)/python -m fuzz.run --seconds $(SECONDS) $(TARGETS)
+
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -68,4 +78,4 @@ docs: $(STAMP)
 	$(BIN)/python -m scripts.render_docs
 
 clean:
-	rm -rf $(VENV) build dist .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis fuzz/findings
