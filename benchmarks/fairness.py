@@ -18,7 +18,7 @@ from kubernetes_asyncio.client import ApiClient, Configuration
 from aioinformer import SharedInformerFactory
 from benchmarks.bare import STREAM, aiohttp_span
 from benchmarks.loop_clock import LoopClock
-from benchmarks.replay import Recording, pin, replay, snapshot_version
+from benchmarks.servers import Recording, pin, replay, snapshot_version
 from benchmarks.result import Result
 
 if TYPE_CHECKING:

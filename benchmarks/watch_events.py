@@ -18,7 +18,7 @@ from kubernetes_asyncio.watch import Watch
 
 from aioinformer import SharedInformerFactory, Updated
 from benchmarks.bare import WATCH, aiohttp_span, socket_span
-from benchmarks.replay import Recording, pin, replay
+from benchmarks.servers import Recording, pin, replay
 from benchmarks.result import Span, compared
 
 if TYPE_CHECKING:
