@@ -44,6 +44,7 @@ func podInformer(mode, url string) cache.SharedIndexInformer {
 		factory := dynamicinformer.NewDynamicSharedInformerFactory(must(dynamic.NewForConfig(config)), 0)
 		return factory.ForResource(corev1.SchemeGroupVersion.WithResource("pods")).Informer()
 	}
+	config.ContentType, config.AcceptContentTypes = "application/json", "application/json"
 	if mode == "protobuf" {
 		config.ContentType = "application/vnd.kubernetes.protobuf"
 		config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"

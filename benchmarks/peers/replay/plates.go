@@ -79,7 +79,6 @@ func event(media media, kind string, object runtime.Object) []byte {
 func decode(document []byte) *corev1.Pod {
 	pod := &corev1.Pod{}
 	check(json.Unmarshal(document, pod))
-	pod.TypeMeta = metav1.TypeMeta{}
 	return pod
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -12,14 +13,13 @@ import (
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	corev1 "k8s.io/api/core/v1"
 )
 
 const (
 	defaultPage = 500
 	writeSize   = 256 << 10
 	listChunk   = 64 << 10
+	heldPods    = 50_000
 	lastChunk   = "0\r\n\r\n"
 )
 
@@ -46,6 +46,7 @@ type server struct {
 	mutex    sync.Mutex
 	snapshot int
 	sent     int                 // events so far
+	held     map[string][][]byte // what was asked for before, if it is not too much
 	watches  map[*watch]struct{} // the open ones
 }
 
@@ -59,6 +60,7 @@ func newServer(recording recording, from templates) *server {
 		recording: recording,
 		plates:    map[media]*plates{asJSON: newPlates(asJSON, from), asProtobuf: newPlates(asProtobuf, from)},
 		watches:   map[*watch]struct{}{},
+		held:      map[string][][]byte{},
 	}
 }
 
@@ -191,7 +193,43 @@ func (s *server) watch(to *pieces, from *plates, streamed bool) error {
 	}
 }
 
+// remembered writes what was made for the first who asked, where that is little enough to hold.
+func (s *server) remembered(to *pieces, name string, pods int, make func(to *pieces) error) error {
+	if pods > heldPods {
+		return make(to)
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.held[name] == nil {
+		made := &kept{}
+		check(make(&pieces{to: made}))
+		s.held[name] = made.pieces
+	}
+	for _, piece := range s.held[name] {
+		if _, err := to.to.Write(piece); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kept is a writer that keeps what it gets.
+type kept struct{ pieces [][]byte }
+
+func (k *kept) Write(piece []byte) (int, error) {
+	k.pieces = append(k.pieces, bytes.Clone(piece))
+	return len(piece), nil
+}
+
 func (s *server) initial(to *pieces, from *plates, pods [2]int, snapshot int) error {
+	name := fmt.Sprint("initial", from.media, snapshot)
+	if err := to.flush(0); err != nil {
+		return err
+	}
+	return s.remembered(to, name, pods[1], func(to *pieces) error { return s.makeInitial(to, from, pods, snapshot) })
+}
+
+func (s *server) makeInitial(to *pieces, from *plates, pods [2]int, snapshot int) error {
 	drawer := newDrawer(0)
 	for pod := pods[0]; pod < pods[1]; pod++ {
 		plate := from.added[changed(snapshot)][pod%groups]
@@ -200,18 +238,26 @@ func (s *server) initial(to *pieces, from *plates, pods [2]int, snapshot int) er
 			return err
 		}
 	}
-	bookmark := corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-		ResourceVersion: strconv.Itoa(snapshotVersion(snapshot)),
-		Annotations:     map[string]string{metav1.InitialEventsAnnotationKey: "true"},
-	}}
-	if from.media == asJSON {
-		bookmark.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
+	bookmark := metav1.PartialObjectMetadata{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{
+			ResourceVersion: strconv.Itoa(snapshotVersion(snapshot)),
+			Annotations:     map[string]string{metav1.InitialEventsAnnotationKey: "true"},
+		},
 	}
 	to.chunk(event(from.media, "BOOKMARK", &bookmark))
 	return to.flush(0)
 }
 
 func (s *server) events(to *pieces, from *plates, events [2]int, snapshot int) error {
+	name := fmt.Sprint("events", from.media, snapshot, events)
+	if err := to.flush(0); err != nil {
+		return err
+	}
+	return s.remembered(to, name, events[1]-events[0], func(to *pieces) error { return s.makeEvents(to, from, events, snapshot) })
+}
+
+func (s *server) makeEvents(to *pieces, from *plates, events [2]int, snapshot int) error {
 	drawer := newDrawer(0)
 	for number := events[0]; number < events[1]; number++ {
 		pod := number % s.Pods
