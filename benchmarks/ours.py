@@ -19,7 +19,10 @@ from typing import TYPE_CHECKING, Any
 from kubernetes_asyncio.client import ApiClient, Configuration
 
 from aioinformer import Added, SharedInformerFactory, Updated
-from benchmarks.process import peak, reset_peak, resident
+from benchmarks.bare import WATCH, aiohttp_span
+from benchmarks.ours_cache import fanout, million, relist
+from benchmarks.ours_waiting import idle, latency, serve_box
+from benchmarks.process import peak, quiet, resident
 from benchmarks.result import Span, versions
 from benchmarks.watch_events import Six, fields, key_and_labels, whole
 
@@ -64,13 +67,9 @@ async def first_sync(url: str, pods: int, **options: Any) -> Line:
         return {**span._asdict(), "count": pods, "resident": resident() - before, "peak": at_most}
 
 
-async def quiet() -> None:
-    """Wait until the memory has stopped shrinking, at most half a minute."""
-    sizes = [0, 0, 0, resident()]
-    while len(set(sizes[-4:])) > 1 and len(sizes) < 120:  # noqa: PLR2004  # a quarter of a second each
-        await asyncio.sleep(0.25)
-        gc.collect()
-        sizes.append(resident())
+async def bare(url: str, count: int) -> Line:
+    """The same bytes, read by aiohttp and counted."""
+    return {**(await aiohttp_span(url + WATCH, count))._asdict(), "count": count}
 
 
 async def first_event(url: str, _: int) -> Line:
@@ -90,6 +89,13 @@ MEASURES: dict[str, Callable[[str, int], Coroutine[Any, Any, Line]]] = {
     "sync-paged": partial(first_sync, initial_list="consistent"),
     "sync-streamed": partial(first_sync, initial_list="stream"),
     "first": first_event,
+    "relist": relist,
+    "million": million,
+    "fanout": fanout,
+    "idle": idle,
+    "latency": latency,
+    "bare": bare,
+    "serve-box": lambda _url, _number: serve_box(),
 }
 
 

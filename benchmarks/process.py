@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["STATUS", "peak", "reset_peak", "resident"]
+__all__ = ["STATUS", "peak", "quiet", "reset_peak", "resident"]
 
 STATUS = Path("/proc/self/status")
 
@@ -24,6 +26,15 @@ def reset_peak() -> None:
     """Let the peak begin from now."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
+
+
+async def quiet() -> None:
+    """Wait until the memory has stopped shrinking, at most half a minute."""
+    sizes = [0, 0, 0, resident()]
+    while len(set(sizes[-4:])) > 1 and len(sizes) < 120:  # noqa: PLR2004  # a quarter of a second each
+        await asyncio.sleep(0.25)
+        gc.collect()
+        sizes.append(resident())
 
 
 def _field(name: str) -> int:

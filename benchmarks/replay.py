@@ -62,7 +62,11 @@ class Pods:
         if remaining := self._recording.pods - end:
             metadata |= {"continue": str(end), "remainingItemCount": remaining}
         head = b'{"kind":"PodList","apiVersion":"v1","metadata":%b,"items":[' % encoded(metadata)
-        body = [head, *(b"," * (number > start) + self._item(snapshot, number) for number in range(start, end)), b"]}\n"]
+        body = [
+            head,
+            *(b"," * (number > start) + self._item(snapshot, number) for number in range(start, end)),
+            b"]}\n",
+        ]
         return [*_pieces(map(_chunk, _cut(b"".join(body), LIST_CHUNK))), END]
 
     def stream(self, snapshot: int) -> Iterable[bytes]:

@@ -20,7 +20,7 @@ from benchmarks.pods import changed_template, template
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CORES", "PEERS", "ROOT", "Recording", "compiled_server", "pin", "replay", "snapshot_version"]
+__all__ = ["CORES", "PEERS", "ROOT", "Recording", "compiled_server", "pin", "pinned", "replay", "snapshot_version"]
 
 ROOT = Path(__file__).parent.parent
 PEERS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aioinformer" / "peers"
@@ -49,6 +49,18 @@ def pin(core: int) -> None:
         os.sched_setaffinity(0, {CORES[core]})
 
 
+@contextmanager
+def pinned(core: int) -> Iterator[None]:
+    """As ``pin`` for the processes that are started meanwhile, with all their threads."""
+    before = os.sched_getaffinity(0) if CORES else set[int]()
+    pin(core)
+    try:
+        yield
+    finally:
+        if CORES:
+            os.sched_setaffinity(0, before)
+
+
 def compiled_server() -> Path | None:
     """The server in Go, if it has been built."""
     program = PEERS / "bin" / "replay"
@@ -65,12 +77,12 @@ def replay(recording: Recording, *, program: Path | None = None) -> Iterator[str
     """
     command = [str(program)] if program else [sys.executable, "-m", "benchmarks.replay"]
     command.append(msgspec.json.encode(recording).decode())
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603  # ourselves
+    with pinned(-1):
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  # ourselves
+    with process:
         try:
             assert process.stdin is not None  # noqa: S101  # asked for above
             assert process.stdout is not None  # noqa: S101  # asked for above
-            if CORES:
-                os.sched_setaffinity(process.pid, {CORES[-1]})
             if program:
                 process.stdin.write(_templates(small=recording.small))
             process.stdin.close()

@@ -1,6 +1,6 @@
 // Command client-go measures client-go's shared informers against a server that benchmarks/ started.
 //
-//	client-go MEASURE MODE URL [NUMBER]
+//	client-go MODE MEASURE URL [NUMBER]
 //
 // MODE is protobuf, json or dynamic. It prints one JSON line: counts, seconds, bytes, and versions.
 package main
@@ -29,15 +29,15 @@ var measures = map[string]func(mode, url string, number int) line{
 }
 
 func main() {
-	if len(os.Args) < 4 || measures[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: client-go MEASURE MODE URL [NUMBER]")
+	if len(os.Args) < 4 || measures[os.Args[2]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: client-go MODE MEASURE URL [NUMBER]")
 		os.Exit(2)
 	}
 	number := 0
 	if len(os.Args) > 4 {
 		number = must(strconv.Atoi(os.Args[4]))
 	}
-	result := measures[os.Args[1]](os.Args[2], os.Args[3], number)
+	result := measures[os.Args[2]](os.Args[1], os.Args[3], number)
 	result["versions"] = versions()
 	fmt.Println(string(must(json.Marshal(result))))
 }

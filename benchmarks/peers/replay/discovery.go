@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // documents is what clients ask for before they dare to ask for pods.
 var documents = map[string]string{
@@ -15,9 +18,9 @@ var documents = map[string]string{
 }
 
 func discovery(path string) string {
-	status, body := "200 OK", documents[path]
+	status, body := "200 OK", documents[strings.TrimSuffix(path, "/")]
 	if body == "" {
-		status, body = "404 Not Found", `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`
+		status, body = "404 Not Found", `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"only pods are here","reason":"NotFound","code":404}`
 	}
 	return fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", status, len(body), body)
 }
