@@ -129,6 +129,8 @@ async fn relist(url: &str, config: watcher::Config, pods: usize) -> Result<Value
     let (_store, stream) = reflected(url, config)?;
     let mut stream = pin!(stream);
     while !matches!(stream.next().await.ok_or("ended")??, Event::InitDone) {}
+    // The watch is only opened by a further read, and there is nothing to read from it yet.
+    let _ = tokio::time::timeout(Duration::from_millis(300), stream.next()).await;
     let steady = settled();
     let late = tick();
     reset_peak();
