@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aioinformer.batches import Batch, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage
@@ -18,6 +19,10 @@ __all__ = ["Applier"]
 
 SLICE = 500
 """Changes let go before the loop gets a turn."""
+
+
+QUIET = 0.25
+"""Seconds without a batch after which there is time to pack."""
 
 
 class Applier:
@@ -38,10 +43,22 @@ class Applier:
     async def run(self, queue: asyncio.Queue[Batch]) -> None:
         """Empty the queue, for ever. Cancelling it leaves the cache as it is between two batches."""
         while True:
-            await self._take(await queue.get())
+            await self._take(await self._next(queue))
             self._changed()
+            while self._store.is_pressed and self._store.pack():  # noqa: ASYNC110  # a turn for others
+                await asyncio.sleep(0)
             if not queue.empty():  # a queue that holds something does not give others a turn
                 await asyncio.sleep(0)
+
+    async def _next(self, queue: asyncio.Queue[Batch]) -> Batch:
+        """The next batch. If none comes for a while, what the cache holds is packed meanwhile."""
+        if queue.empty() and self._store.can_pack:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(QUIET):
+                    return await queue.get()
+            while queue.empty() and self._store.pack():  # noqa: ASYNC110  # a turn for others
+                await asyncio.sleep(0)
+        return await queue.get()
 
     async def _take(self, batch: Batch) -> None:
         """In a method of its own, so that nothing holds the last batch, and its objects, while a quiet queue is waited on."""

@@ -12,8 +12,12 @@ The rules:
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from typing import TYPE_CHECKING
 
 from aioinformer.batches import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Backlog"]
 
@@ -38,6 +42,17 @@ class Backlog:
     def is_full(self) -> bool:
         """Whether the next change will be merged."""
         return len(self._in_order) >= self._limit or bool(self._behind)
+
+    def extend(self, changes: Sequence[Change], *, merge: bool = True) -> bool:
+        """Add changes in order, merging what is past the limit; without ``merge``, ``False`` if there is such."""
+        if len(self._in_order) + len(changes) <= self._limit and not self._behind:
+            self._in_order.extend(changes)
+            return True
+        for change in changes:
+            if not merge and self.is_full:
+                return False
+            self.push(change)
+        return True
 
     def push(self, change: Change) -> None:
         """Add a change, or merge it with what waits for its key."""

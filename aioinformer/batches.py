@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from aioinformer.objects import Record  # noqa: TC001  # msgspec resolves the annotations at run time
+from aioinformer.objects import Record, Stored  # noqa: TC001  # msgspec resolves the annotations at run time
 
 __all__ = ["Batch", "Change", "Delta", "Deltas", "SnapshotBegin", "SnapshotCommit", "SnapshotPage", "Undecodable"]
 
@@ -68,6 +68,6 @@ class Change(msgspec.Struct, gc=False, frozen=True):
     """
 
     key: str
-    old: Record | None
-    new: Record | None
-    final: Record | None = None
+    old: Stored | None
+    new: Stored | None
+    final: Stored | None = None

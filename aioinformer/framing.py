@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TypeAlias
+
+import msgspec
 
 from aioinformer.errors import MalformedResponse, NetworkError
 
-__all__ = ["LineSplitter", "cut_list"]
+__all__ = ["ItemCutter", "Line", "LineSplitter", "cut_list", "without_managed_fields"]
 
 MAX_LINE = 128 * 1024 * 1024
 """Bytes. etcd's default lets objects exceed 1.5 MB, and other stores more; past this it is no Kubernetes any more."""
@@ -15,6 +18,20 @@ _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}\[\]]', re.DOTALL)
 """Strings and brackets. It never looks back: a string without an end, full of escapes, would cost the square of its length."""
 _ITEMS, _ITEM = 2, 3
 """How deep the items array and the items stand."""
+_ITEMS_FIELD, _AFTER_ITEM = b'"items":[', b"},"
+_LONGEST_HEAD, _LONGEST_KEY = 64 * 1024, 64
+"""Bytes of what stands before the items, and of the name of an item's first field."""
+_MOST_REFUSED = 16
+"""Candidates in a row that are no items, before a list is left whole: what is tried again and again costs its square."""
+_METADATA, _MANAGED_FIELDS = b'"metadata":{', b'"managedFields":'
+_NEAR = 512
+"""Bytes within which kind and apiVersion are over."""
+_COMMA, _RETURN = ord(","), ord("\r")
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+Line: TypeAlias = tuple[bytes, int, int]
+"""A line is where it stands: a buffer, where it begins, where it ends. Nobody needs a copy of it as such."""
 
 
 class LineSplitter:
@@ -25,27 +42,32 @@ class LineSplitter:
     def __init__(self) -> None:
         self._unfinished: bytes | bytearray = b""
 
-    def feed(self, chunk: bytes) -> list[bytes]:
+    def feed(self, chunk: bytes) -> list[Line]:
         """The lines that this chunk completes, without their newlines and without empty ones.
 
         Raises:
             MalformedResponse: a line is longer than ``MAX_LINE``.
         """
-        head, newline, rest = chunk.partition(b"\n")
-        if len(self._unfinished) + len(head) > MAX_LINE:
+        first = chunk.find(b"\n")
+        if len(self._unfinished) + (len(chunk) if first < 0 else first) > MAX_LINE:
             raise MalformedResponse(f"a watch event is longer than {MAX_LINE} bytes: this is not a Kubernetes watch")
-        if not newline:
-            if isinstance(
-                self._unfinished, bytes
-            ):  # one buffer that grows: a list of tiny parts would be many times the line
+        if first < 0:
+            if isinstance(self._unfinished, bytes):  # a buffer that grows: many tiny parts would be many times the line
                 self._unfinished = bytearray(self._unfinished)
-            self._unfinished += head
+            self._unfinished += chunk
             return []
+        start, end, lines = 0, first, list[Line]()
         if self._unfinished:
-            head = b"".join((self._unfinished, head))
-        lines = [head, *rest.split(b"\n")]
-        self._unfinished = lines.pop() if rest else b""
-        return [line for line in lines if line and line != b"\r"]
+            line = b"".join((self._unfinished, chunk[:first]))
+            lines.append((line, 0, len(line)))
+            start, end = first + 1, chunk.find(b"\n", first + 1)
+        while end >= 0:
+            if end > start and not (end == start + 1 and chunk[start] == _RETURN):
+                lines.append((chunk, start, end))
+            start = end + 1
+            end = chunk.find(b"\n", start)
+        self._unfinished = chunk[start:]
+        return lines
 
     def close(self) -> None:
         """The stream ended.
@@ -55,6 +77,83 @@ class LineSplitter:
         """
         if self._unfinished:
             raise NetworkError(f"the watch was cut in the middle of an event, {len(self._unfinished)} bytes into it")
+
+
+class ItemCutter:
+    """Cuts a list into its items while it arrives, at what stands between two items wherever Kubernetes writes lists.
+
+    The same may stand inside an item, so what it cuts are candidates: whoever parses them says which are ``no_item``.
+    A list that is written otherwise is not cut at all, and comes out whole at the end.
+    """
+
+    __slots__ = ("_between", "_body", "_cutting", "_refused", "_searched", "head", "length")
+
+    def __init__(self) -> None:
+        self.head = b""
+        """All that stands before the items; ``b""`` while that is not known."""
+        self.length = 0
+        """Bytes so far."""
+        self._body = bytearray()
+        self._between = b""
+        self._searched = 0
+        self._cutting = True
+        self._refused = 0
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The candidates that this chunk completes."""
+        self.length += len(chunk)
+        self._body += chunk
+        if not self._cutting or not (self._between or self._begin()):
+            return []
+        candidates: list[bytes] = []
+        start, body, between = 0, self._body, self._between
+        while (found := body.find(between, self._searched)) >= 0:
+            candidates.append(bytes(memoryview(body)[start : found + 1]))
+            self._searched = start = found + len(_AFTER_ITEM)
+        del body[:start]
+        self._searched = max(0, len(body) - len(between))
+        return candidates
+
+    def _begin(self) -> bool:
+        """Whether the first item has begun, so that it is known what stands between items."""
+        at = self._body.find(_ITEMS_FIELD, 0, _LONGEST_HEAD)
+        first = at + len(_ITEMS_FIELD)
+        colon = self._body.find(b":", first, first + _LONGEST_KEY)
+        if at < 0 or colon < 0:
+            self._cutting = len(self._body) < _LONGEST_HEAD
+            return False
+        self.head = bytes(self._body[:first])
+        del self._body[:first]
+        self._between = _AFTER_ITEM + self._body[: colon + 1 - first]
+        self._cutting = self._between.startswith(_AFTER_ITEM + b'{"')
+        return self._cutting
+
+    def no_item(self, candidate: bytes, rest: list[bytes]) -> bytes:
+        """A candidate was only the beginning of an item: what to try instead, if anything is left of the rest.
+
+        Where that happens again and again, or nothing is left, what there is joins what is yet to come.
+        """
+        self._refused += 1
+        if rest and self._refused <= _MOST_REFUSED:
+            return candidate + b"," + rest.pop(0)
+        self.put_back([candidate, *rest])
+        self._cutting = self._refused <= _MOST_REFUSED
+        return b""
+
+    def put_back(self, candidates: list[bytes], *, for_good: bool = False) -> None:
+        """Let these be part of what is yet to come; ``for_good``: nothing will be cut any more."""
+        inserted = b",".join([*candidates, b""])
+        self._body[:0] = inserted
+        self._searched += len(inserted)
+        self._cutting = self._cutting and not for_good
+
+    def accepted(self) -> None:
+        """A candidate was an item."""
+        self._refused = 0
+
+    def close(self) -> bytes:
+        """The list, without the items that were cut out of it."""
+        return self.head + self._body
 
 
 def cut_list(body: bytes) -> tuple[bytes, list[bytes]]:
@@ -82,3 +181,30 @@ def cut_list(body: bytes) -> tuple[bytes, list[bytes]]:
         else:
             last_string = mark
     return body, []
+
+
+def without_managed_fields(buffer: bytes, start: int, end: int, value: msgspec.Raw) -> bytes:
+    """The JSON of an object between two places, without its ``metadata.managedFields``, which is ``value``.
+
+    The rest stays byte for byte as it is.
+    """
+    metadata = buffer.find(_METADATA, start, start + _NEAR)
+    field = buffer.find(_MANAGED_FIELDS, metadata, end)
+    after = field + len(_MANAGED_FIELDS) + len(value)
+    in_front = metadata > 0 and buffer.count(b"{", start, metadata) == 1  # of anything that is nested
+    if not in_front or buffer[field + len(_MANAGED_FIELDS) : after] != bytes(value):
+        return _reencoded_without_managed_fields(buffer[start:end])
+    if buffer[field - 1] == _COMMA:
+        field -= 1
+    elif buffer[after] == _COMMA:
+        after += 1
+    return buffer[start:field] + buffer[after:end]
+
+
+def _reencoded_without_managed_fields(raw: bytes) -> bytes:
+    """The same where metadata stands elsewhere, or is spelt otherwise, than Kubernetes does it."""
+    fields = _decode_fields(raw)
+    metadata = _decode_fields(fields["metadata"])
+    metadata.pop("managedFields", None)
+    fields["metadata"] = msgspec.Raw(msgspec.json.encode(metadata))
+    return msgspec.json.encode(fields)

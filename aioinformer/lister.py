@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import builtins
     from collections.abc import Callable, Iterator, Mapping
 
-    from aioinformer.objects import Record
+    from aioinformer.objects import Stored
     from aioinformer.store import Store
 
 __all__ = ["Lister", "NamespaceLister"]
@@ -26,7 +26,7 @@ class Lister(Generic[T]):
     """Reads of one informer's cache. Before the first sync it is empty."""
 
     def __init__(
-        self, store: Store, view: Callable[[Record], T], *, namespace: str | None = None, namespaced: bool = False
+        self, store: Store, view: Callable[[Stored], T], *, namespace: str | None = None, namespaced: bool = False
     ) -> None:
         self._store = store
         self._view = view

@@ -51,7 +51,7 @@ class Mirror:
 
     def __init__(self, spec: InformerSpec) -> None:
         self.spec = spec
-        self.store = Store(spec.index_functions(), spec.admission(), strict=spec.strict)
+        self.store = Store(spec.index_functions(), spec.admission(), strict=spec.strict, storage=spec.storage)
         self.fanout = Fanout()
         self.bell = Bell()
         self.stopped = False
@@ -112,6 +112,7 @@ class Mirror:
             restarts=max(0, self.snapshots - 1),
             pending=self.fanout.pending,
             last_audit=self.last_audit,
+            storage=self.store.storage,
             failure=self.failure,
         )
 
@@ -121,7 +122,10 @@ class Mirror:
         queue: asyncio.Queue[Batch] = asyncio.Queue(QUEUE_SIZE)
         self._scope = anyio.CancelScope()
         self._monitor = Monitor(str(self.spec), self._machine, clock, self.bell.ring)
-        self._reflector = Reflector(source, self._machine, queue, self._monitor, clock=clock)
+        self._reflector = Reflector(
+            source, self._machine, queue, self._monitor,
+            clock=clock, keep_managed_fields=self.spec.keep_managed_fields,
+        )  # fmt: skip
         self._auditor = Auditor(self, source.metadata_only(), self.spec.page_size)
         self.fanout.run()
         tasks.start_soon(self._run, self._scope, self._reflector, queue, name=str(self.spec))

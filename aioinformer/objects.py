@@ -1,15 +1,16 @@
-"""An object as the cache keeps it, and the view a reader gets of it.
+"""An object as the pipeline passes it on, and the view a reader gets of it.
 
-A ``Record`` is what the whole pipeline passes on: the identity of an object, its labels, and its own JSON bytes. A
-``KubeObject`` is one reader's view over those immutable bytes: it decodes what is touched, when it is touched, and
-whatever the reader does to the result stays in that view.
+A ``Record`` is the identity of an object, its labels, and its own JSON bytes; a cache may hold it in a denser form
+(``packing.py``), which reads the same: ``Stored`` is what the two have in common. A ``KubeObject`` is one reader's view
+over those immutable bytes: it decodes what is touched, when it is touched, and whatever the reader does to the result
+stays in that view.
 """
 
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003  # msgspec resolves the annotations at run time
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -18,7 +19,7 @@ from aioinformer.models import build_model
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["JSON", "KubeObject", "ObjectMeta", "OwnerReference", "Record", "digest", "raw_metadata"]
+__all__ = ["JSON", "KubeObject", "ObjectMeta", "OwnerReference", "Record", "Stored", "digest", "key_of", "raw_metadata"]
 
 JSON: TypeAlias = Any
 """A decoded JSON value. The one place where ``Any`` comes from."""
@@ -26,26 +27,74 @@ JSON: TypeAlias = Any
 M = TypeVar("M")
 
 
-class Record(msgspec.Struct, gc=False, frozen=True):
-    """One version of one object. ``raw`` is its JSON, ``kind`` and ``apiVersion`` included; ``labels`` is not to be changed."""
+class Stored(Protocol):
+    """One version of one object, in whatever form it is kept."""
 
-    namespace: str
-    name: str
+    @property
+    def key(self) -> str:
+        """``namespace/name``, or ``name`` for a cluster-scoped object."""
+        ...
+
+    @property
+    def namespace(self) -> str:
+        """``""`` for a cluster-scoped object."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        ...
+
+    @property
+    def uid(self) -> str:
+        """``""`` if the server gave none."""
+        ...
+
+    @property
+    def resource_version(self) -> str:
+        """``""`` if the server gave none."""
+        ...
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Not to be changed: objects with equal labels may share them."""
+        ...
+
+    @property
+    def raw(self) -> bytes:
+        """Its JSON, ``kind`` and ``apiVersion`` included. Keep it if you need it again: it may cost microseconds."""
+        ...
+
+
+class Record(msgspec.Struct, gc=False, frozen=True):
+    """``Stored`` as it comes off the wire."""
+
+    key: str
     uid: str
     resource_version: str
     labels: dict[str, str]
     raw: bytes
 
     @property
-    def key(self) -> str:
-        """``namespace/name``, or ``name`` for a cluster-scoped object."""
-        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+    def namespace(self) -> str:
+        """``""`` for a cluster-scoped object."""
+        return self.key.rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        return self.key.rpartition("/")[2]
 
     def __repr__(self) -> str:
         return f"<Record {self.key} resourceVersion={self.resource_version} {len(self.raw)} bytes>"
 
 
-def digest(record: Record) -> int:
+def key_of(namespace: str, name: str) -> str:
+    """What an object is known by in a cache. Neither part may have a slash in it, so it can be taken apart again."""
+    return f"{namespace}/{name}" if namespace else name
+
+
+def digest(record: Stored) -> int:
     """What tells one version of an object from every other, in one number."""
     return hash((record.uid, record.resource_version))
 
@@ -81,8 +130,9 @@ class ObjectMeta(msgspec.Struct, frozen=True, rename="camel"):
 
     def __repr__(self) -> str:
         # no annotations: kubectl apply leaves the whole object in one, a Secret's data too
-        key = f"{self.namespace}/{self.name}" if self.namespace else self.name
-        return f"<ObjectMeta {key} uid={self.uid} resourceVersion={self.resource_version}>"
+        return (
+            f"<ObjectMeta {key_of(self.namespace, self.name)} uid={self.uid} resourceVersion={self.resource_version}>"
+        )
 
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -97,11 +147,12 @@ class KubeObject:
     camelCase JSON when first touched and kept for this view. ``repr`` and ``str`` show identity only, never a body.
     """
 
-    __slots__ = ("_decoded", "_fields", "_metadata", "_record")
+    __slots__ = ("_decoded", "_fields", "_metadata", "_raw", "_record")
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Stored) -> None:
         self._record = record
-        self._decoded: dict[str, JSON] = {}
+        self._raw: bytes | None = None
+        self._decoded: dict[str, JSON] | None = None
         self._fields: dict[str, msgspec.Raw] | None = None
         self._metadata: ObjectMeta | None = None
 
@@ -113,7 +164,7 @@ class KubeObject:
             msgspec.DecodeError: it is not the JSON of an object with metadata.
         """
         meta = _decode_meta(msgspec.json.decode(raw, type=_Envelope).metadata)
-        return cls(Record(meta.namespace, meta.name, meta.uid, meta.resource_version, meta.labels, raw))
+        return cls(Record(key_of(meta.namespace, meta.name), meta.uid, meta.resource_version, meta.labels, raw))
 
     @property
     def key(self) -> str:
@@ -182,6 +233,8 @@ class KubeObject:
         return self[field] if field in self._top_level() else default
 
     def __getitem__(self, field: str) -> JSON:
+        if self._decoded is None:
+            self._decoded = {}
         if field not in self._decoded:
             self._decoded[field] = msgspec.json.decode(self._top_level()[field])
         return self._decoded[field]
@@ -194,12 +247,14 @@ class KubeObject:
 
     def to_dict(self) -> dict[str, JSON]:
         """The whole object as a new dict, in camelCase, as ``kubectl get -o json`` shows it."""
-        decoded: dict[str, JSON] = msgspec.json.decode(self._record.raw)
+        decoded: dict[str, JSON] = msgspec.json.decode(self.to_json())
         return decoded
 
     def to_json(self) -> bytes:
         """The object's own JSON."""
-        return self._record.raw
+        if self._raw is None:
+            self._raw = self._record.raw
+        return self._raw
 
     def to_model(self, model: type[M]) -> M:
         """The object as a ``msgspec.Struct``, a dataclass, or a model class of a Kubernetes client (``V1Deployment``).
@@ -210,15 +265,21 @@ class KubeObject:
             msgspec.ValidationError: the object does not fit the Struct or dataclass.
             TypeError: the class is none of these.
         """
-        return build_model(model, self._record.raw)
+        return build_model(model, self.to_json())
 
     def _top_level(self) -> dict[str, msgspec.Raw]:
         if self._fields is None:
-            self._fields = _FIELDS.decode(self._record.raw)
+            self._fields = _FIELDS.decode(self.to_json())
         return self._fields
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, KubeObject) and self._record == other._record
+        if not isinstance(other, KubeObject):
+            return NotImplemented
+        mine, others = self._record, other._record
+        return mine is others or (
+            (mine.key, mine.uid, mine.resource_version) == (others.key, others.uid, others.resource_version)
+            and self.to_json() == other.to_json()
+        )
 
     def __hash__(self) -> int:
         return hash((self._record.key, self._record.uid, self._record.resource_version))

@@ -13,12 +13,14 @@ from aioinformer.errors import InvalidOption
 from aioinformer.listwatch import PAGE_SIZE, InitialList
 from aioinformer.models import model_builder
 from aioinformer.objects import JSON, KubeObject, Record
+from aioinformer.packing import Storage
 from aioinformer.resource import APIResource, GroupVersionResource, ResourceName, find_builtin
 from aioinformer.selectors import LabelSelector
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from aioinformer.objects import Stored
     from aioinformer.store import Admission, IndexFunction
 
 __all__ = ["Indexer", "InformerDefaults", "InformerOptions", "InformerSpec", "Transform"]
@@ -43,15 +45,20 @@ class InformerDefaults(TypedDict, total=False):
     """Index names and functions from an object to its value, its values, or ``None``."""
     initial_list: InitialList
     """``"stream"`` (default; falls back to pages by itself), ``"consistent"`` pages, or ``"cached"``: from the server's
-    watch cache, cheaper for the server and possibly a little behind. A server answers that in one response, which is
-    split in one go: about a millisecond per megabyte in which the loop does nothing else."""
+    watch cache, cheaper for the server and possibly a little behind. A server answers that in one response."""
     page_size: int
-    """Objects per list page, 500 by default; 0 for all in one response, split in one go as with ``"cached"``."""
+    """Objects per list page, 500 by default; 0 for all in one response."""
     strict: bool
     """An object that cannot be decoded, transformed or indexed stops the informer with ``ObjectRejected``, instead of being
     quarantined by itself."""
     audit: float | None
     """Seconds between audits (give or take a quarter), each a list of metadata; see ``Informer.audit``. ``None``: none."""
+    storage: Storage
+    """``"compressed"`` (default): once there is a mebibyte of objects they are kept as compressed bytes, a tenth of the
+    size, and decompressed when they are read, in some microseconds. ``"plain"``: as they came."""
+    keep_managed_fields: bool
+    """Keep ``metadata.managedFields``, who set which field: often a third of an object. Off by default: it is cut from the
+    bytes as they arrive, so that not even ``transform`` sees it."""
     compress_lists: bool
     """Let the server gzip list pages: a tenth of the bytes for more CPU on both sides. Pays off on slow links only, so it
     is off by default. Watches, and with them streamed lists, are never compressed by kube-apiserver."""
@@ -84,6 +91,8 @@ class InformerSpec:
     strict: bool = False
     audit: float | None = None
     compress_lists: bool = False
+    storage: Storage = "compressed"
+    keep_managed_fields: bool = False
     namespace_is_default: bool = False
     """Whether the namespace is the factory's: a cluster-scoped resource then does without."""
 
@@ -119,13 +128,15 @@ class InformerSpec:
         for option, seconds in (("resync", self.resync), ("audit", self.audit)):
             if seconds is not None:
                 check_seconds(option, seconds)
-        if self.initial_list not in get_args(InitialList):
-            raise InvalidOption(f"initial_list is one of {', '.join(get_args(InitialList))}, not {self.initial_list!r}")
+        for option, value, choices in (
+            ("initial_list", self.initial_list, InitialList),
+            ("storage", self.storage, Storage),
+        ):
+            if value not in get_args(choices):
+                raise InvalidOption(f"{option} is one of {', '.join(get_args(choices))}, not {value!r}")
         if not _is_a(int, self.page_size) or self.page_size < 0:
             raise InvalidOption(f"page_size is a number of objects, or 0 for all at once, not {self.page_size!r}")
-        if self.field_selector is not None and not _is_a(str, self.field_selector):
-            raise InvalidOption(f"field_selector is a string such as 'spec.nodeName=n1', not {self.field_selector!r}")
-        self._check_functions()
+        self._check_what_is_selected_and_done()
         if self.model is not None:
             try:
                 model_builder(self.model)
@@ -133,7 +144,9 @@ class InformerSpec:
                 raise InvalidOption(f"model: {error}") from None
         return self
 
-    def _check_functions(self) -> None:
+    def _check_what_is_selected_and_done(self) -> None:
+        if self.field_selector is not None and not _is_a(str, self.field_selector):
+            raise InvalidOption(f"field_selector is a string such as 'spec.nodeName=n1', not {self.field_selector!r}")
         if self.transform is not None and not callable(self.transform):
             raise InvalidOption(f"transform is a function of a dict, not {self.transform!r}")
         if not _is_a(Mapping, self.indexers) or not all(callable(indexer) for indexer in self.indexers.values()):
@@ -147,7 +160,7 @@ class InformerSpec:
         compared = {"model", "transform"}.union(given) & {field.name for field in fields(self)}
         return sorted(name for name in compared if getattr(self, name) != getattr(other, name))
 
-    def view(self) -> Callable[[Record], Any]:
+    def view(self) -> Callable[[Stored], Any]:
         """The function that makes what readers get."""
         if self.model is None:
             return KubeObject
@@ -193,10 +206,10 @@ def check_seconds(option: str, value: float) -> None:
         raise InvalidOption(f"{option} is a positive number of seconds, or None, not {value!r}")
 
 
-def index_function(indexer: Indexer, view: Callable[[Record], Any]) -> IndexFunction:
+def index_function(indexer: Indexer, view: Callable[[Stored], Any]) -> IndexFunction:
     """An indexer as a function of a record that always gives a collection of values."""
 
-    def values(record: Record) -> Iterable[str]:
+    def values(record: Stored) -> Iterable[str]:
         value = indexer(view(record))
         if value is None:
             return ()
@@ -224,4 +237,4 @@ def _transformed(record: Record, transform: Transform) -> Record | None:
     changed["metadata"] = metadata | {name: value for name, value in identity.items() if value}
     raw = msgspec.json.encode(changed)
     labels = msgspec.json.decode(raw, type=_Labelled).metadata.labels or {}
-    return Record(record.namespace, record.name, record.uid, record.resource_version, labels, raw)
+    return Record(record.key, record.uid, record.resource_version, labels, raw)

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Protocol
 from aioinformer.batches import Batch, Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage, Undecodable
 from aioinformer.errors import IdleTimeout, InformerError, MalformedResponse
 from aioinformer.framing import LineSplitter
+from aioinformer.pages import PageReader
 from aioinformer.transitions import After, State
-from aioinformer.wire import Bookmark, decode_event, decode_item, decode_page
+from aioinformer.wire import Bookmark, decode_item, decode_line
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from aioinformer.framing import Line
     from aioinformer.listwatch import ListWatch, Request, Step
 
 __all__ = ["Body", "Observer", "Reflector", "Source", "read_whole"]
@@ -66,7 +68,7 @@ class Reflector:
     ``clock`` and ``sleep`` are the loop's unless a test gives others.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # its collaborators, by keyword
         self,
         source: Source,
         machine: ListWatch,
@@ -75,6 +77,7 @@ class Reflector:
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        keep_managed_fields: bool = False,
     ) -> None:
         self._source = source
         self._machine = machine
@@ -82,6 +85,7 @@ class Reflector:
         self._observer = observer
         self._clock = clock
         self._sleep = sleep
+        self._keep_managed_fields = keep_managed_fields
         self._under_way: asyncio.Timeout | None = None
         self._distrusted = False
 
@@ -133,13 +137,27 @@ class Reflector:
     async def _list(self, request: Request) -> Step:
         async with self._source.open(request.query) as body:
             self._observer.heard()
-            page = decode_page(await read_whole(lambda: self._read(body)))
+            reader = PageReader(keep_managed_fields=self._keep_managed_fields)
+            while await self._feed_page(reader, body):
+                while items := reader.take(SLICE):
+                    await self._put(SnapshotPage(items))
+        page = reader.close()
         for start in range(0, len(page.items), SLICE):
-            items = [decode_item(item, page.kind, page.api_version) for item in page.items[start : start + SLICE]]
+            items = [
+                decode_item(item, page.kind, page.api_version, keep_managed_fields=self._keep_managed_fields)
+                for item in page.items[start : start + SLICE]
+            ]
             await self._put(SnapshotPage(items))
         step = self._machine.page(page.resource_version, page.continue_token, self._clock())
         await self._commit_if_whole(step)
         return step
+
+    async def _feed_page(self, reader: PageReader, body: Body) -> bool:
+        """Whether there was more; in a method of its own, so that nothing holds the last chunk."""
+        chunk = await self._read(body)
+        reader.feed(chunk)
+        check_length(reader.length)
+        return bool(chunk)
 
     async def _watch(self, request: Request) -> Step:
         async with self._source.open(request.query) as body:
@@ -167,12 +185,12 @@ class Reflector:
                 return step
         return None
 
-    async def _hand_on(self, lines: Sequence[bytes]) -> Step | None:
+    async def _hand_on(self, lines: Sequence[Line]) -> Step | None:
         """Put these events on the queue, in order; a step means that the watch is not to be read on."""
         pending: list[Delta | Undecodable] = []
         for line in lines:
             try:
-                event = decode_event(line)
+                event = decode_line(line, keep_managed_fields=self._keep_managed_fields)
             except InformerError:
                 await self._flush(pending)
                 raise
@@ -238,12 +256,21 @@ async def read_whole(read: Callable[[], Awaitable[bytes]]) -> bytes:
     body = bytearray()
     while chunk := await read():
         body += chunk
-        if len(body) > LONGEST_LIST:
-            raise MalformedResponse(
-                f"a list of more than {LONGEST_LIST} bytes in one response: ask for smaller pages (page_size), "
-                "fewer objects (label_selector) or metadata_only=True"
-            )
+        check_length(len(body))
     return bytes(body)
+
+
+def check_length(length: int) -> None:
+    """Refuse to read a list on without end.
+
+    Raises:
+        MalformedResponse: it is longer than ``LONGEST_LIST`` bytes.
+    """
+    if length > LONGEST_LIST:
+        raise MalformedResponse(
+            f"a list of more than {LONGEST_LIST} bytes in one response: ask for smaller pages (page_size), "
+            "fewer objects (label_selector) or metadata_only=True"
+        )
 
 
 def _version(event: Delta | Undecodable) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from aioinformer.audit import AuditReport
     from aioinformer.listwatch import ListWatch, Request, Step
+    from aioinformer.packing import StorageStatus
 
 __all__ = ["InformerState", "InformerStatus", "Monitor", "advice"]
 
@@ -87,6 +88,8 @@ class InformerStatus:
     """Events waiting, per subscription."""
     last_audit: AuditReport | None = None
     """What the last audit found, if there was one."""
+    storage: StorageStatus | None = None
+    """How the objects are kept: how many are packed, how well, and if not, why."""
     failure: InformerError | None = None
     """The defect that stopped it, if one did."""
 

@@ -15,6 +15,7 @@ import msgspec
 from aioinformer.batches import Change, Delta
 from aioinformer.errors import InvalidOption, ObjectRejected
 from aioinformer.objects import digest, raw_metadata
+from aioinformer.packing import BURST, Packer, StorageStatus
 from aioinformer.quarantine import Quarantined, forget_frames, origin
 from aioinformer.table import SLICE, Index, Table
 from aioinformer.wire import decode_item
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from aioinformer.batches import Deltas, SnapshotPage
-    from aioinformer.objects import Record
+    from aioinformer.objects import Record, Stored
+    from aioinformer.packing import Storage
 
     Admission = Callable[[Record], Record | None]
-    IndexFunction = Callable[[Record], Iterable[str]]
+    IndexFunction = Callable[[Stored], Iterable[str]]
 
 __all__ = ["SLICE", "Store"]
+
+PACKED_AT_ONCE = 64
+"""Objects that are packed before the loop gets a turn."""
 
 
 class Store:
@@ -46,11 +51,13 @@ class Store:
         admit: Admission | None = None,
         *,
         strict: bool = False,
+        storage: Storage = "compressed",
     ) -> None:
         self._admit = admit
         self._strict = strict
         self._indexers = dict(indexers or {})
-        self._live = Table(self._indexers)
+        self._packer = Packer(storage)
+        self._live = Table(self._indexers, self._packer)
         self._staged: Table | None = None
         self._restaged: dict[str, None] = {}
         self._set_aside_since: set[str] = set()
@@ -66,7 +73,7 @@ class Store:
         changes: list[Change] = []
         for item in batch.items:
             if isinstance(item, Delta):
-                changes += self._apply(item)
+                self._apply(item, changes)
             elif item.deleted:
                 self._touch(item.key)
                 changes += self._remove(item.key)
@@ -77,7 +84,7 @@ class Store:
 
     def begin_snapshot(self) -> None:
         """Start staging; a snapshot already under way is dropped."""
-        self._staged = Table(self._indexers)
+        self._staged = Table(self._indexers, self._packer)
         self._doubted = self._distrusted
         self._restaged = {}
         self._set_aside_since = set()
@@ -106,7 +113,7 @@ class Store:
             yield [
                 change
                 for key in keys
-                if live.get(key) != staged[key]
+                if not _equal(live.get(key), staged[key])
                 for change in _replaced(key, live.get(key), staged[key])
             ]
 
@@ -136,13 +143,14 @@ class Store:
         """Whether a record contradicts its own bytes, or an index the record. Costs some ten microseconds."""
         record, live = self._live.records[key], self._live
         try:
-            read = decode_item(msgspec.Raw(record.raw), "", "")
+            read = decode_item(msgspec.Raw(record.raw), keep_managed_fields=True)
             values = {name: _values(function, record) for name, function in self._indexers.items()}
         except Exception:  # noqa: BLE001  # whatever it is, it did not happen when the object was taken in
             return True
         return (
             not isinstance(read, Delta)
-            or read.record != record
+            or _identity(read.record) != _identity(record)
+            or read.record.labels != record.labels
             or record.key != key
             or key not in live.namespaces.get(record.namespace, ())
             or any(not live.indexes[name].holds(key, wanted) for name, wanted in values.items())
@@ -154,7 +162,7 @@ class Store:
         while part := list(islice(filed, SLICE)):
             yield [key for key, belongs in part if not belongs]
 
-    def get(self, key: str) -> Record | None:
+    def get(self, key: str) -> Stored | None:
         """The record under a key."""
         return self._live.records.get(key)
 
@@ -164,7 +172,7 @@ class Store:
     def __contains__(self, key: object) -> bool:
         return key in self._live.records
 
-    def records(self, namespace: str | None = None) -> list[Record]:
+    def records(self, namespace: str | None = None) -> list[Stored]:
         """All records, or one namespace's, as a list of their own, in the order they came in."""
         records = self._live.records
         if namespace is None:
@@ -175,7 +183,7 @@ class Store:
         """All keys, or one namespace's, in the same order."""
         return list(self._live.records if namespace is None else self._live.namespaces.get(namespace, ()))
 
-    def by_index(self, index: str, value: str) -> list[Record]:
+    def by_index(self, index: str, value: str) -> list[Stored]:
         """The records that have this value in the index."""
         return [self._live.records[key] for key in self._index(index).by_value.get(value, ())]
 
@@ -187,6 +195,39 @@ class Store:
         """All values that some object has in the index."""
         return list(self._index(index).by_value)
 
+    @property
+    def storage(self) -> StorageStatus:
+        """How the objects are kept, as of now."""
+        live, packer = self._live, self._packer
+        return StorageStatus(
+            mode=packer.mode,
+            packed=live.packed,
+            packed_bytes=live.packed_bytes,
+            waiting=live.waiting,
+            ratio=packer.ratio,
+            dictionaries=packer.dictionaries,
+            note=packer.note,
+        )
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether so much waits to be packed that it cannot wait for a quiet moment."""
+        return any(table.waiting_bytes > BURST for table in self._tables)
+
+    @property
+    def can_pack(self) -> bool:
+        """Whether there is something to pack."""
+        return any(table.can_pack for table in self._tables)
+
+    def pack(self) -> bool:
+        """Pack some objects, half a millisecond's worth; whether there is more to do."""
+        live, *staged = self._tables
+        return live.pack(PACKED_AT_ONCE) or any(table.pack(PACKED_AT_ONCE) for table in staged)
+
+    @property
+    def _tables(self) -> tuple[Table, ...]:
+        return (self._live,) if self._staged is None else (self._live, self._staged)
+
     def add_indexer(self, name: str, function: IndexFunction) -> None:
         """Index everything that is there, and whatever comes. What ``function`` raises passes through; nothing is added then.
 
@@ -195,9 +236,8 @@ class Store:
         """
         if name in self._indexers:
             raise InvalidOption(f"there is an index named {name!r} already; its names are {sorted(self._indexers)}")
-        tables = [table for table in (self._live, self._staged) if table is not None]
-        built = [_built(table, function) for table in tables]
-        for table, index in zip(tables, built, strict=True):
+        built = [_built(table, function) for table in self._tables]
+        for table, index in zip(self._tables, built, strict=True):
             table.indexes[name] = index
         self._indexers[name] = function
 
@@ -209,25 +249,28 @@ class Store:
                 f"there is no index named {name!r}; there are {sorted(self._indexers) or 'none'}: add_indexer() makes one"
             ) from None
 
-    def _apply(self, delta: Delta) -> list[Change]:
+    def _apply(self, delta: Delta, changes: list[Change]) -> None:
         record = delta.record
         key = record.key
         self._touch(key)
-        old = self._live.records.get(key)
         if delta.deleted:
-            return self._remove(key, record)
+            changes += self._remove(key, record)
+            return
+        old = self._live.records.get(key)
         if old is not None and _same(old, record):
-            return []
+            return
         prepared = self._prepare(key, record)
         if prepared is None:
-            return []
+            return
         kept, values = prepared
         if kept is None:
-            removed = self._remove(key, old)
+            self.quarantine.pop(key, None)
+            if self._live.pop(key) is not None:
+                changes.append(Change(key, old, None, old))
             self._live.leave_out(key, digest(record))
-            return removed
+            return
         self._live.put(key, kept, values)
-        return _replaced(key, old, kept)
+        changes += _replaced(key, old, kept)
 
     def _touch(self, key: str) -> None:
         if self.touched is not None:
@@ -238,14 +281,14 @@ class Store:
         old = self._live.pop(key)
         return [] if old is None else [Change(key, old, None, self._final(old, final))]
 
-    def _final(self, old: Record, final: Record | None) -> Record | None:
+    def _final(self, old: Stored, final: Record | None) -> Stored | None:
         """The last state of a removed object, admitted like any other; the cached one where that does not work.
 
         ``None`` when it is not known, or is another object's: then the cached one's own removal was missed.
         """
         if final is None or final.uid != old.uid:
             return None
-        if final is old or self._admit is None:
+        if self._admit is None:
             return final
         try:
             return self._admit(final) or old
@@ -279,7 +322,7 @@ class Store:
         staged.pop(key)
         self._restaged.pop(key, None)
 
-    def _leave_out_staged(self, key: str, record: Record, staged: Table) -> None:
+    def _leave_out_staged(self, key: str, record: Stored, staged: Table) -> None:
         self._unstage(key, staged)
         staged.leave_out(key, digest(record))
 
@@ -322,18 +365,27 @@ def _sliced(keys: Mapping[str, object]) -> Iterator[list[str]]:
         yield part
 
 
-def _same(a: Record, b: Record) -> bool:
+def _same(a: Stored, b: Stored) -> bool:
     return a.resource_version == b.resource_version and a.uid == b.uid
 
 
-def _replaced(key: str, old: Record | None, new: Record) -> list[Change]:
+def _identity(record: Stored) -> tuple[str, str, str]:
+    return record.key, record.uid, record.resource_version
+
+
+def _equal(a: Stored | None, b: Stored) -> bool:
+    """Whether there is no difference, in whatever form they are kept."""
+    return a is b or (a is not None and _identity(a) == _identity(b) and a.labels == b.labels and a.raw == b.raw)
+
+
+def _replaced(key: str, old: Stored | None, new: Stored) -> list[Change]:
     """One change, or two when another object stands under the same name: its predecessor's removal was missed."""
     if old is not None and old.uid != new.uid:
         return [Change(key, old, None), Change(key, None, new)]
     return [Change(key, old, new)]
 
 
-def _values(function: IndexFunction, record: Record) -> tuple[str, ...]:
+def _values(function: IndexFunction, record: Stored) -> tuple[str, ...]:
     return tuple(dict.fromkeys(function(record)))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, get_args
 from weakref import ref
 
@@ -19,15 +20,15 @@ from aioinformer.errors import InvalidOption, NotRunning, SubscriptionLagged
 from aioinformer.events import Added, Deleted, Event, Resynced, Synced, Updated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Self
     from weakref import ReferenceType
 
-    from aioinformer.objects import Record
+    from aioinformer.objects import Stored
     from aioinformer.selectors import LabelSelector
 
-__all__ = ["DEFAULT_MAX_PENDING", "CacheReads", "Overflow", "Scope", "Subscription", "Terms"]
+__all__ = ["DEFAULT_MAX_PENDING", "Batches", "CacheReads", "Overflow", "Scope", "Subscription", "Terms"]
 
 T = TypeVar("T")
 
@@ -35,6 +36,8 @@ Overflow = Literal["coalesce", "error"]
 DEFAULT_MAX_PENDING = 1024
 SKIPPED = 500
 """Objects outside a subscription's scope that are passed over before others get a turn."""
+BATCH = 256
+"""Events that ``batches`` gives at a time."""
 TURN = 0.002
 """Seconds a consumer that never waits may run before others get a turn."""
 
@@ -42,11 +45,11 @@ TURN = 0.002
 class CacheReads(Protocol):
     """What a subscription reads of the cache."""
 
-    def get(self, key: str) -> Record | None:
+    def get(self, key: str) -> Stored | None:
         """The record under a key."""
         ...
 
-    def records(self, namespace: str | None = None) -> list[Record]:
+    def records(self, namespace: str | None = None) -> list[Stored]:
         """All records, or one namespace's, in a list of their own."""
         ...
 
@@ -64,7 +67,7 @@ class Scope:
         self.namespace = namespace
         self.selector = selector
 
-    def __contains__(self, record: Record) -> bool:
+    def __contains__(self, record: Stored) -> bool:
         return (self.namespace is None or record.namespace == self.namespace) and self.selector.matches(record.labels)
 
     def narrow(self, change: Change) -> Change | None:
@@ -107,6 +110,11 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and value >= 1
 
 
+def _no_clock() -> float:
+    """The clock of a subscription that nobody has begun to iterate over: later than any turn may end."""
+    return inf
+
+
 class Subscription(Generic[T]):
     """One consumer's events; made by ``informer.events()``.
 
@@ -115,13 +123,13 @@ class Subscription(Generic[T]):
     yields what it would have.
     """
 
-    def __init__(self, cache: CacheReads, view: Callable[[Record], T], terms: Terms) -> None:
+    def __init__(self, cache: CacheReads, view: Callable[[Stored], T], terms: Terms) -> None:
         self._cache = cache
         self._view = view
         self._terms = terms
         self._scope = terms.scope
         self._backlog = Backlog(terms.max_pending)
-        self._initial: list[Record] = []
+        self._initial: list[Stored] = []
         self._synced_version: str | None = None
         self._due: deque[str] = deque()
         self._resync_at: float | None = None
@@ -129,6 +137,7 @@ class Subscription(Generic[T]):
         self._consumer: ReferenceType[asyncio.Task[Any]] | None = None
         self._closed = False
         self._failure: Exception | None = None
+        self._clock: Callable[[], float] = _no_clock
         self._turn_ends = 0.0
         self.waiting_room: set[Subscription[Any]] = set()
         """Where it stands while somebody waits on it, so that no waiting task is garbage. For the fan-out to set."""
@@ -172,23 +181,22 @@ class Subscription(Generic[T]):
         self._synced_version = resource_version
         self._wake()
 
-    def offer(self, changes: Iterable[Change]) -> None:
+    def offer(self, changes: Sequence[Change]) -> None:
         """Take changes in, in order. For the informer to call; never waits."""
         if self._closed:
             return
-        for change in changes:
-            seen = change if self._scope.is_everything else self._scope.narrow(change)
-            if seen is None:
-                continue
-            if self._terms.overflow == "error" and self._backlog.is_full:
-                self._fail(
-                    SubscriptionLagged(
-                        f"more than {self._terms.max_pending} events waited: take them faster, raise max_pending, or use overflow='coalesce'"
-                    )
+        if not self._scope.is_everything:
+            narrowed = map(self._scope.narrow, changes)
+            changes = [change for change in narrowed if change is not None]
+        if not self._backlog.extend(changes, merge=self._terms.overflow == "coalesce"):
+            self._fail(
+                SubscriptionLagged(
+                    f"more than {self._terms.max_pending} events waited: take them faster, raise max_pending, or use overflow='coalesce'"
                 )
-                return
-            self._backlog.push(seen)
-        self._wake()
+            )
+            return
+        if changes:
+            self._wake()
 
     def finish(self, failure: Exception | None = None) -> None:
         """The informer has stopped: once what waits has been taken, end or raise. For the informer to call."""
@@ -217,12 +225,43 @@ class Subscription(Generic[T]):
         return self
 
     async def __anext__(self) -> Event[T]:
-        loop = asyncio.get_running_loop()
+        if self._clock() >= self._turn_ends:
+            await self._give_a_turn()
+        change = None if self._is_behind_live else self._backlog.pop()
+        if change is None:
+            return await self._other_event()
+        new, old = change.new, change.old
+        if new is None or old is None:
+            return self._event(change)
+        return Updated(self._view(new), self._view(old), change.key)
+
+    def batches(self) -> Batches[T]:
+        """An async iterator of the same events, as many at a time as there are, up to ``BATCH``.
+
+        For consumers to whom a microsecond per event matters: ``async for events in subscription.batches()``. What was
+        promised of events holds for them; use it instead of ``async for event in subscription``, not beside.
+        """
+        return Batches(self)
+
+    def take(self, count: int) -> list[Event[T]]:
+        """Up to so many of the events that wait to be taken; none when there are none just now. Never waits."""
+        events: list[Event[T]] = []
+        while len(events) < count and (event := self._next_event()) is not None:
+            events.append(event)
+        return events
+
+    async def _give_a_turn(self) -> None:
+        """Let others run; a consumer to whom everything is there already would not."""
         if self._consumer is None:
             self._consumed()
-        if loop.time() >= self._turn_ends:
-            await asyncio.sleep(0)
-            self._turn_ends = loop.time() + TURN
+        loop = asyncio.get_running_loop()
+        self._clock = loop.time
+        await asyncio.sleep(0)
+        self._turn_ends = loop.time() + TURN
+
+    async def _other_event(self) -> Event[T]:
+        """The next event when it is no change that waits already."""
+        loop = asyncio.get_running_loop()
         while True:
             event = self._next_event()
             if event is not None:
@@ -239,15 +278,8 @@ class Subscription(Generic[T]):
                 self._turn_ends = loop.time() + TURN
 
     def _next_event(self) -> Event[T] | None:
-        for _ in range(min(SKIPPED, len(self._initial))):
-            record = self._initial.pop()
-            if record in self._scope:
-                return Added(self._view(record), True, record.key)
-        if self._initial:
-            return None
-        if self._synced_version is not None:
-            version, self._synced_version = self._synced_version, None
-            return Synced(version)
+        if self._is_behind_live:
+            return self._replayed()
         change = self._backlog.pop()
         if change is not None:
             return self._event(change)
@@ -256,6 +288,21 @@ class Subscription(Generic[T]):
             if present is not None and present in self._scope:
                 return Resynced(self._view(present), present.key)
         return None
+
+    @property
+    def _is_behind_live(self) -> bool:
+        """Whether the replay, or the ``Synced`` that ends it, is still to be taken."""
+        return self._synced_version is not None
+
+    def _replayed(self) -> Event[T] | None:
+        for _ in range(min(SKIPPED, len(self._initial))):
+            record = self._initial.pop()
+            if record in self._scope:
+                return Added(self._view(record), True, record.key)
+        if self._initial:
+            return None
+        version, self._synced_version = self._synced_version, None
+        return None if version is None else Synced(version)
 
     def _event(self, change: Change) -> Event[T]:
         key, old, new = change.key, change.old, change.new
@@ -319,3 +366,18 @@ class Subscription(Generic[T]):
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
         return f"<Subscription {state} pending={self.pending} merged={self.merged}>"
+
+
+class Batches(Generic[T]):
+    """The events of a subscription, many at a time; made by ``subscription.batches()``."""
+
+    def __init__(self, subscription: Subscription[T]) -> None:
+        self._subscription = subscription
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[Event[T]]:
+        """At least one event. Cancelling it loses none: the next one yields what it would have."""
+        first = await anext(self._subscription)
+        return [first, *self._subscription.take(BATCH - 1)]

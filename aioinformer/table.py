@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
+
+from aioinformer.packing import PackedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from aioinformer.objects import Record
+    from aioinformer.objects import Stored
+    from aioinformer.packing import Packer
 
 __all__ = ["SLICE", "Index", "Table"]
 
@@ -29,6 +34,9 @@ class Index:
         if self.by_key.get(key) == values:
             return
         self.discard(key)
+        values = tuple(
+            sys.intern(value) if type(value) is str else value for value in values
+        )  # one string for many keys
         if values:
             self.by_key[key] = values
         for value in values:
@@ -50,35 +58,105 @@ class Index:
 class Table:
     """Records by key, with their namespaces and indexes: the live cache, or a snapshot being staged."""
 
-    __slots__ = ("indexes", "left_out", "namespaces", "records")
+    __slots__ = (
+        "_packer",
+        "_waiting",
+        "indexes",
+        "left_out",
+        "namespaces",
+        "packed",
+        "packed_bytes",
+        "records",
+        "waiting_bytes",
+    )
 
-    def __init__(self, indexes: Iterable[str]) -> None:
-        self.records: dict[str, Record] = {}
+    def __init__(self, indexes: Iterable[str], packer: Packer) -> None:
+        self.records: dict[str, Stored] = {}
         self.left_out: dict[str, int] = {}
         """Digests, by key, of objects that are not to be cached."""
         self.namespaces: dict[str, dict[str, None]] = {}
         self.indexes: dict[str, Index] = {name: Index() for name in indexes}
+        self._packer = packer
+        self._waiting: OrderedDict[str, int] = OrderedDict()
+        """Keys of records that are to be packed, with their bytes, the least recently written first."""
+        self.waiting_bytes = 0
+        self.packed = self.packed_bytes = 0
+        """How many records are packed, and the bytes of their blobs."""
 
-    def put(self, key: str, record: Record, values: Mapping[str, tuple[str, ...]]) -> None:
+    @property
+    def waiting(self) -> int:
+        """How many records are to be packed when there is time."""
+        return len(self._waiting)
+
+    def put(self, key: str, record: Stored, values: Mapping[str, tuple[str, ...]]) -> None:
         """Hold a record, with its values in each index."""
-        if key not in self.records:
+        old = self.records.get(key)
+        if old is None:
             self.namespaces.setdefault(record.namespace, {})[key] = None
             if self.left_out:
                 self.left_out.pop(key, None)
+        elif type(old) is PackedRecord:
+            key = old.key  # the very string that is in use already
+            self._count(old, -1)
         self.records[key] = record
+        if type(record) is PackedRecord:
+            self._unlist(key)
+            self._count(record, 1)
+        elif self._packer.wants(record):
+            self._enlist(key, len(record.raw))
+        else:
+            self._unlist(key)
         for name, index_values in values.items():
             self.indexes[name].put(key, index_values)
+
+    def _count(self, record: PackedRecord, by: int) -> None:
+        self.packed += by
+        self.packed_bytes += by * len(record.blob)
+
+    def _enlist(self, key: str, size: int) -> None:
+        waiting = self._waiting
+        self.waiting_bytes += size - waiting.get(key, 0)
+        waiting[key] = size
+        waiting.move_to_end(key)
+
+    def _unlist(self, key: str) -> None:
+        self.waiting_bytes -= self._waiting.pop(key, 0)
+
+    @property
+    def can_pack(self) -> bool:
+        """Whether records wait for it, and there are enough for a dictionary or there is one already."""
+        return bool(self._waiting) and self._packer.is_ready(self.waiting_bytes)
+
+    def pack(self, count: int) -> bool:
+        """Pack some of the records that wait for it; whether there is more to do."""
+        packer, waiting = self._packer, self._waiting
+        if not self.can_pack:
+            return False
+        if packer.has_to_learn:
+            packer.learn([self.records[key] for key in waiting])
+        for _ in range(min(count, len(waiting))):
+            key, size = waiting.popitem(last=False)
+            self.waiting_bytes -= size
+            packed = packer.pack(key, self.records[key])
+            if packed is not None:
+                self.records[key] = packed
+                self._count(packed, 1)
+        return bool(waiting)
 
     def leave_out(self, key: str, digest: int) -> None:
         """Remember that this version of an object is not wanted."""
         self.left_out[key] = digest
 
-    def pop(self, key: str) -> Record | None:
+    def pop(self, key: str) -> Stored | None:
         """Let go of what is known under a key; the record, if there was one."""
         record = self.records.pop(key, None)
         if record is None:
             self.left_out.pop(key, None)
             return None
+        if type(record) is PackedRecord:
+            self._count(record, -1)
+        else:
+            self._unlist(key)
         keys = self.namespaces.get(record.namespace, {})
         keys.pop(key, None)
         if not keys:
@@ -89,7 +167,7 @@ class Table:
 
     def dismantle(self) -> Iterator[None]:
         """Let go of everything, some hundred objects at a time: a large dict freed at once is a pause."""
-        parts: list[dict[str, Any]] = [self.records, self.namespaces, self.left_out]
+        parts: list[dict[str, Any]] = [self.records, self.namespaces, self.left_out, self._waiting]
         for index in self.indexes.values():
             parts += [index.by_key, index.by_value]
         for part in parts:

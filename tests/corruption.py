@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aioinformer.objects import Record
+from aioinformer.objects import Record, Stored, key_of
 
 if TYPE_CHECKING:
     from aioinformer.store import Store
 
 
-def replaced(record: Record, **changes: object) -> Record:
+def replaced(record: Stored, **changes: object) -> Record:
     """A copy with other fields."""
-    return msgspec.structs.replace(record, **changes)
+    plain = Record(record.key, record.uid, record.resource_version, record.labels, record.raw)
+    return msgspec.structs.replace(plain, **changes)
 
 
 def forget(store: Store, key: str) -> None:
@@ -31,7 +32,7 @@ def invent(store: Store, key: str) -> None:
     """As if its removal had never arrived."""
     namespace, name = key.split("/")
     raw = b'{"metadata":{"name":"%b","namespace":"%b","uid":"u","resourceVersion":"7"}}'
-    store._live.put(key, Record(namespace, name, "u", "7", {}, raw % (name.encode(), namespace.encode())), {})
+    store._live.put(key, Record(key_of(namespace, name), "u", "7", {}, raw % (name.encode(), namespace.encode())), {})
 
 
 def age(store: Store, key: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aioinformer.batches import Change, Delta, Deltas
-from aioinformer.objects import Record
+from aioinformer.objects import Record, Stored, key_of
 from aioinformer.selectors import LabelSelector
 from aioinformer.store import Store
 from aioinformer.subscription import Scope, Subscription, Terms
@@ -14,11 +14,11 @@ from aioinformer.subscription import Scope, Subscription, Terms
 if TYPE_CHECKING:
     from aioinformer.events import Event
 
-Events: TypeAlias = Subscription[Record]
+Events: TypeAlias = Subscription[Stored]
 
 
 def record(name: str, version: int = 1, namespace: str = "n", uid: str = "u1", **labels: str) -> Record:
-    return Record(namespace, name, uid, str(version), labels, b"{}")
+    return Record(key_of(namespace, name), uid, str(version), labels, b"{}")
 
 
 class Cache:
@@ -53,9 +53,9 @@ async def turns(count: int = 10) -> None:
         await asyncio.sleep(0)
 
 
-async def taken(events: Events) -> list[Event[Record]]:
+async def taken(events: Events) -> list[Event[Stored]]:
     """What can be had without waiting."""
-    found: list[Event[Record]] = []
+    found: list[Event[Stored]] = []
     while True:
         pull = asyncio.ensure_future(anext(events))
         await turns()
@@ -66,5 +66,5 @@ async def taken(events: Events) -> list[Event[Record]]:
         found.append(await pull)
 
 
-async def consumed(events: Events) -> list[Event[Record]]:
+async def consumed(events: Events) -> list[Event[Stored]]:
     return [event async for event in events]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def record(name: str, version: int) -> Record:
-    return Record("n", name, f"uid-{name}", str(version), {}, b"{}")
+    return Record(f"n/{name}", f"uid-{name}", str(version), {}, b"{}")
 
 
 def deltas(*records: Record) -> list[Delta]:

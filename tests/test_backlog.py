@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 
 from aioinformer.backlog import Backlog
 from aioinformer.batches import Change
-from aioinformer.objects import Record
+from aioinformer.objects import Record, Stored
 
 
 def record(key: str, version: int, uid: str = "u1") -> Record:
-    return Record("", key, uid, str(version), {}, b"{}")
+    return Record(key, uid, str(version), {}, b"{}")
 
 
 def added(key: str, version: int, uid: str = "u1") -> Change:
@@ -141,7 +141,7 @@ def test_any_interleaving_of_changes_and_takes_keeps_the_promises(
     actions: list[tuple[str, str] | None], limit: int
 ) -> None:
     """The taker's state follows the cache, ``old`` is what it saw, the bound holds, and uids are never mixed up."""
-    backlog, cache, shown, generation = Backlog(limit), dict[str, Record](), dict[str, Record](), 0
+    backlog, cache, shown, generation = Backlog(limit), dict[str, Stored](), dict[str, Stored](), 0
     pushed = taken = 0
 
     def take() -> bool:

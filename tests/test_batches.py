@@ -3,7 +3,7 @@ from __future__ import annotations
 from aioinformer.batches import Change, Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage, Undecodable
 from aioinformer.objects import Record
 
-WEB = Record("default", "web", "u", "1", {}, b'{"data":{"password":"aHVudGVyMg=="}}')
+WEB = Record("default/web", "u", "1", {}, b'{"data":{"password":"aHVudGVyMg=="}}')
 ODD = Undecodable("default/odd", "2", ValueError("why"))
 
 

@@ -12,16 +12,16 @@ from aioinformer.batches import Change, Delta, Deltas
 from aioinformer.errors import InformerError
 from aioinformer.events import Event, Resynced, Updated
 from aioinformer.fanout import SLICE, Fanout
-from aioinformer.objects import Record
+from aioinformer.objects import Record, Stored
 from aioinformer.selectors import LabelSelector
 from aioinformer.store import Store
 from aioinformer.subscription import Scope, Subscription, Terms
 
-Events: TypeAlias = Subscription[Record]
+Events: TypeAlias = Subscription[Stored]
 
 
 def record(name: str, version: int) -> Record:
-    return Record("", name, f"uid-{name}", str(version), {}, b"{}")
+    return Record(name, f"uid-{name}", str(version), {}, b"{}")
 
 
 class Mirror:
@@ -55,7 +55,7 @@ async def rest(events: Events) -> list[str]:
     return [told(event) async for event in events]
 
 
-def told(event: Event[Record]) -> str:
+def told(event: Event[Stored]) -> str:
     return f"{event.type} {getattr(event, 'key', '')}".strip()
 
 

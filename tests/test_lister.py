@@ -7,7 +7,7 @@ import pytest
 from aioinformer.batches import Delta, Deltas
 from aioinformer.errors import InvalidOption, InvalidSelector
 from aioinformer.lister import Lister
-from aioinformer.objects import KubeObject, Record
+from aioinformer.objects import KubeObject, Record, key_of
 from aioinformer.selectors import LabelSelector
 from aioinformer.store import Store
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def record(name: str, namespace: str = "n", **labels: str) -> Record:
     raw = b'{"metadata":{"name":"%b"},"data":{"mutable":[]}}' % name.encode()
-    return Record(namespace, name, f"uid-{name}", "1", labels, raw)
+    return Record(key_of(namespace, name), f"uid-{name}", "1", labels, raw)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ DOCUMENT = {
     "immutable": None,
 }
 RAW = json.dumps(DOCUMENT).encode()
-RECORD = Record("default", "web", "5d4f", "42", {"app": "web"}, RAW)
+RECORD = Record("default/web", "5d4f", "42", {"app": "web"}, RAW)
 
 
 @pytest.fixture
@@ -50,14 +50,14 @@ def secret() -> KubeObject:
 
 def test_the_key_is_namespace_and_name_or_the_name_alone() -> None:
     assert RECORD.key == "default/web"
-    assert Record("", "node-1", "", "", {}, b"{}").key == "node-1"
+    assert Record("node-1", "", "", {}, b"{}").key == "node-1"
 
 
 def test_identity_is_read_without_decoding(secret: KubeObject) -> None:
     assert secret.key == "default/web"
     assert (secret.name, secret.namespace, secret.uid, secret.resource_version) == ("web", "default", "5d4f", "42")
     assert secret.labels == {"app": "web"}
-    undecodable = KubeObject(Record("default", "web", "5d4f", "42", {}, b"not JSON"))
+    undecodable = KubeObject(Record("default/web", "5d4f", "42", {}, b"not JSON"))
     assert undecodable.key == "default/web"
 
 
@@ -99,7 +99,7 @@ def test_metadata_that_is_not_there_is_empty() -> None:
 def test_metadata_that_is_null_is_empty(field: str) -> None:
     """The cache takes such an object, so its view has to show it."""
     raw = json.dumps({"metadata": {"name": "web", field: None}}).encode()
-    assert KubeObject(Record("", "web", "", "", {}, raw)).metadata == ObjectMeta(name="web")
+    assert KubeObject(Record("web", "", "", {}, raw)).metadata == ObjectMeta(name="web")
     assert KubeObject.from_json(raw).labels == {}
 
 
@@ -211,7 +211,7 @@ def test_what_is_no_object_has_no_view(raw: bytes) -> None:
 
 
 def test_views_of_one_version_are_equal(secret: KubeObject) -> None:
-    newer = KubeObject(Record("default", "web", "5d4f", "43", {"app": "web"}, RAW))
+    newer = KubeObject(Record("default/web", "5d4f", "43", {"app": "web"}, RAW))
     assert secret == KubeObject(RECORD)
     assert hash(secret) == hash(KubeObject(RECORD))
     assert secret != newer

@@ -17,8 +17,8 @@ PODS = GroupVersionResource("", "v1", "pods")
 NODES = GroupVersionResource("", "v1", "nodes")
 WIDGETS = GroupVersionResource("example.com", "v1", "widgets")
 RAW = b'{"kind":"Pod","metadata":{"name":"web","namespace":"default","uid":"u","resourceVersion":"7","labels":{"app":"web"}},"spec":{"nodeName":"n1"}}'
-WEB = Record("default", "web", "u", "7", {"app": "web"}, RAW)
-NODE = Record("", "n1", "", "", {}, b'{"kind":"Node","metadata":{"name":"n1"}}')
+WEB = Record("default/web", "u", "7", {"app": "web"}, RAW)
+NODE = Record("n1", "", "", {}, b'{"kind":"Node","metadata":{"name":"n1"}}')
 
 
 class Named(msgspec.Struct):

@@ -7,7 +7,7 @@ import pytest
 
 from aioinformer.batches import Change, Delta, Deltas, SnapshotPage, Undecodable
 from aioinformer.errors import InvalidOption, ObjectRejected
-from aioinformer.objects import Record
+from aioinformer.objects import Record, Stored, key_of
 from aioinformer.quarantine import Quarantined
 from aioinformer.store import SLICE, Store
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def record(name: str = "a", version: str = "1", uid: str = "u1", namespace: str = "n", **labels: str) -> Record:
-    return Record(namespace, name, uid, version, labels, b"{}")
+    return Record(key_of(namespace, name), uid, version, labels, b"{}")
 
 
 def put(*records: Record, version: str = "") -> Deltas:
@@ -44,7 +44,7 @@ def snapshot(store: Store, *records: Record) -> list[Change]:
     return commit(store)
 
 
-def by_value(r: Record) -> Iterable[str]:
+def by_value(r: Stored) -> Iterable[str]:
     """The values in the label ``values``; a record whose label ``fault`` is ``index`` cannot be indexed."""
     if r.labels.get("fault") == "index":
         raise ValueError("cannot be indexed")
@@ -150,13 +150,13 @@ class TestSnapshots:
 
     def test_an_unchanged_object_is_not_admitted_or_indexed_again(self) -> None:
         admitted: list[Record] = []
-        indexed: list[Record] = []
+        indexed: list[Stored] = []
 
         def remember(r: Record) -> Record:
             admitted.append(r)
             return r
 
-        def index(r: Record) -> list[str]:
+        def index(r: Stored) -> list[str]:
             indexed.append(r)
             return []
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from aioinformer.batches import Change, Delta, Deltas, SnapshotPage, Undecodable
-from aioinformer.objects import Record
+from aioinformer.objects import Record, Stored, key_of
 from aioinformer.store import Store
 
 if TYPE_CHECKING:
@@ -18,13 +18,13 @@ Drawn: TypeAlias = tuple[str, str, str, str, dict[str, str]]
 Item: TypeAlias = Delta | Undecodable
 
 
-def by_value(r: Record) -> Iterable[str]:
+def by_value(r: Stored) -> Iterable[str]:
     if r.labels["fault"] == "index":
         raise ValueError("cannot be indexed")
     return [value for value in r.labels["values"].split(".") if value]
 
 
-def late(r: Record) -> Iterable[str]:
+def late(r: Stored) -> Iterable[str]:
     if r.labels["fault"] == "late":
         raise ValueError("cannot be indexed late")
     return [r.name]
@@ -67,7 +67,7 @@ class StoreMachine(RuleBasedStateMachine):
     def made(self, drawn: Drawn) -> Item:
         self.version += 1
         kind, namespace, name, uid, labels = drawn
-        record = Record(namespace, name, uid, str(self.version), labels, b"{}")
+        record = Record(key_of(namespace, name), uid, str(self.version), labels, b"{}")
         if kind.startswith("undecodable"):
             return Undecodable(record.key, record.resource_version, ValueError(), deleted=kind.endswith("delete"))
         return Delta(kind == "delete", record)
@@ -86,14 +86,14 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             table[key] = item.record
 
-    def is_faulty(self, record: Record) -> bool:
+    def is_faulty(self, record: Stored) -> bool:
         """Whether it cannot be taken in, now; one that is there already is not looked at again."""
         fault = record.labels["fault"]
         wrong = fault in {"admit", "index"} or (fault == "late" and "late" in self.indexers)
         return wrong and record != self.live.get(record.key)
 
     def replay(self, changes: list[Change], before: dict[str, Record], after: dict[str, Record]) -> None:
-        state = dict(before)
+        state: dict[str, Stored] = dict(before)
         for change in changes:
             assert change.old is state.get(change.key)
             assert change.old is not change.new

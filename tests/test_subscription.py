@@ -18,7 +18,7 @@ from tests.subscribed import Cache, consumed, record, taken, turns
 
 if TYPE_CHECKING:
     from aioinformer.events import Event
-    from aioinformer.objects import Record
+    from aioinformer.objects import Stored
     from tests.subscribed import Events
 
 
@@ -357,10 +357,10 @@ def test_replaying_any_subscription_gives_the_cache(
 
     async def scenario() -> None:
         cache = Cache(record("a", app="x"), record("b", app="y"))
-        shown: dict[str, Record] = {} if replay else {r.key: r for r in cache.store.records() if r in scope}
+        shown: dict[str, Stored] = {} if replay else {r.key: r for r in cache.store.records() if r in scope}
         events = cache.events(selector=selector, max_pending=max_pending, replay=replay)
 
-        def see(event: Event[Record]) -> None:
+        def see(event: Event[Stored]) -> None:
             match event:
                 case Added(object=new, key=key):
                     assert key not in shown

@@ -4,16 +4,17 @@ from itertools import pairwise
 
 import pytest
 
-from aioinformer.objects import Record
+from aioinformer.objects import Record, key_of
+from aioinformer.packing import Packer
 from aioinformer.table import SLICE, Index, Table
 
 
 def record(name: str, namespace: str = "n", version: str = "1") -> Record:
-    return Record(namespace, name, f"uid-{name}", version, {}, b"{}")
+    return Record(key_of(namespace, name), f"uid-{name}", version, {}, b"{}")
 
 
 def filled(*names: str) -> Table:
-    table = Table(["letter"])
+    table = Table(["letter"], Packer())
     for name in names:
         table.put(f"n/{name}", record(name), {"letter": (name[0],)})
     return table
@@ -61,7 +62,7 @@ class TestTable:
         assert (table.namespaces, table.indexes["letter"].by_value) == ({}, {})
 
     def test_what_is_left_out_is_remembered_until_it_is_let_in_or_goes(self) -> None:
-        table = Table([])
+        table = Table([], Packer())
         table.leave_out("n/a", 1)
         table.leave_out("n/b", 2)
         table.put("n/a", record("a"), {})

@@ -20,7 +20,7 @@ from aioinformer.objects import KubeObject, Record
 from aioinformer.wire import MAX_STATUS, Bookmark, WatchEvent, decode_event, decode_item, decode_page, status_error
 
 POD = b'{"kind":"Pod","apiVersion":"v1","metadata":{"name":"web","namespace":"default","uid":"u","resourceVersion":"7","labels":{"app":"web"}},"spec":{}}'
-WEB = Record("default", "web", "u", "7", {"app": "web"}, POD)
+WEB = Record("default/web", "u", "7", {"app": "web"}, POD)
 DEEP = b"[" * 20_000 + b"]" * 20_000
 
 
@@ -66,26 +66,18 @@ def test_an_object_is_its_own_bytes_even_with_odd_spacing() -> None:
 @pytest.mark.parametrize(
     ("metadata", "record"),
     [
-        (b'{"name":"n"}', Record("", "n", "", "", {}, b"")),
-        (b'{"name":"n","labels":null}', Record("", "n", "", "", {}, b"")),
-        (b'{"name":"n","labels":{}}', Record("", "n", "", "", {}, b"")),
-        (b'{"name":"gr\\u00fcn\\n","uid":"\\ud83d\\ude00"}', Record("", "grün\n", "😀", "", {}, b"")),
-        (b'{"name":"n","resourceVersion":"' + b"9" * 50 + b'"}', Record("", "n", "", "9" * 50, {}, b"")),
-        (b'{"name":"n","generation":1' + b"0" * 400 + b',"x":1e999}', Record("", "n", "", "", {}, b"")),
-        (b'{"name":"m","name":"n"}', Record("", "n", "", "", {}, b"")),
+        (b'{"name":"n"}', Record("n", "", "", {}, b"")),
+        (b'{"name":"n","labels":null}', Record("n", "", "", {}, b"")),
+        (b'{"name":"n","labels":{}}', Record("n", "", "", {}, b"")),
+        (b'{"name":"gr\\u00fcn\\n","uid":"\\ud83d\\ude00"}', Record("grün\n", "😀", "", {}, b"")),
+        (b'{"name":"n","resourceVersion":"' + b"9" * 50 + b'"}', Record("n", "", "9" * 50, {}, b"")),
+        (b'{"name":"n","generation":1' + b"0" * 400 + b',"x":1e999}', Record("n", "", "", {}, b"")),
+        (b'{"name":"m","name":"n"}', Record("n", "", "", {}, b"")),
     ],
 )
 def test_only_identity_version_and_labels_are_read(metadata: bytes, record: Record) -> None:
     raw = b'{"metadata":' + metadata + b"}"
     assert decode_event(event("ADDED", raw)) == Delta(deleted=False, record=msgspec.structs.replace(record, raw=raw))
-
-
-def test_objects_of_a_namespace_share_its_name() -> None:
-    """A hundred thousand copies of ``default`` would cost megabytes."""
-    one, other = (decode_event(event("ADDED", POD)) for _ in range(2))
-    assert isinstance(one, Delta)
-    assert isinstance(other, Delta)
-    assert one.record.namespace is other.record.namespace
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,238 @@
+"""How a cache keeps many objects in little memory: as compressed bytes, with a dictionary learnt from its own objects.
+
+Objects stay plain when they come in, and are packed later, when nothing else is to be done or when too much has
+gathered: a burst runs at plain speed, and what it may take in excess is bounded. A dictionary is made once there is a
+mebibyte to pack, and made anew when it has stopped to suit what comes. What would not get smaller stays plain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from aioinformer.compression import Codec, available, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aioinformer.objects import Stored
+
+__all__ = ["BURST", "PackedRecord", "Packer", "Storage", "StorageStatus"]
+
+Storage = Literal["compressed", "plain"]
+
+WORTHWHILE = 1024 * 1024
+"""Bytes to pack that are worth a dictionary, which takes half of that itself with its tables."""
+BURST = 16 * 1024 * 1024
+"""Bytes that may wait, plain, to be packed."""
+LARGEST = 2 * 1024 * 1024
+"""Bytes of an object that is packed: more takes longer than the loop should be held."""
+SAMPLES = 64
+LABEL_SETS = 4096
+"""Different sets of labels that are remembered, so that objects with equal ones share them."""
+JUDGED = 256
+"""Packed objects that a dictionary is judged by."""
+DECAYED = 1.3
+"""How many times worse than at first a dictionary may become."""
+
+UID: Final = 16
+"""Bytes of a uid in RFC 9562's form."""
+LARGEST_VERSION: Final = 2**64
+_CANONICAL, _TEXT = b"\x01", b"\x00"
+_FRAME: Final = 25
+"""Where the frame starts behind a canonical uid (16 bytes) and version (8 bytes)."""
+
+
+class PackedRecord(msgspec.Struct, gc=False, frozen=True):
+    """``Stored`` in a tenth of the space: uid, version and compressed JSON in one ``blob``, decompressed at each ``raw``."""
+
+    key: str
+    labels: dict[str, str]
+    codec: Codec
+    blob: bytes
+
+    @property
+    def namespace(self) -> str:
+        """``""`` for a cluster-scoped object."""
+        return self.key.rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        return self.key.rpartition("/")[2]
+
+    @property
+    def uid(self) -> str:
+        """As it came."""
+        if self.blob[:1] == _CANONICAL:
+            return _uid_text(self.blob[1:17])
+        return self._texts[0]
+
+    @property
+    def resource_version(self) -> str:
+        """As it came."""
+        if self.blob[:1] == _CANONICAL:
+            return str(int.from_bytes(self.blob[17:_FRAME], "big"))
+        return self._texts[1]
+
+    @property
+    def raw(self) -> bytes:
+        """Its JSON, decompressed anew each time, in some microseconds."""
+        if self.blob[:1] == _CANONICAL:
+            return self.codec.decompress(self.blob[_FRAME:])
+        lengths = self.blob[1:9]
+        start = 9 + int.from_bytes(lengths[:4], "big") + int.from_bytes(lengths[4:], "big")
+        return self.codec.decompress(self.blob[start:])
+
+    @property
+    def _texts(self) -> tuple[str, str]:
+        uid_ends = 9 + int.from_bytes(self.blob[1:5], "big")
+        version_ends = uid_ends + int.from_bytes(self.blob[5:9], "big")
+        return _text(self.blob[9:uid_ends]), _text(self.blob[uid_ends:version_ends])
+
+    def __repr__(self) -> str:
+        return f"<PackedRecord {self.key} resourceVersion={self.resource_version} {len(self.blob)} bytes>"
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
+
+
+def _uid_text(data: bytes) -> str:
+    digits = data.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def head(uid: str, resource_version: str) -> bytes:
+    """Uid and version in few bytes, from which both can be had again exactly."""
+    digits = uid.replace("-", "")
+    try:
+        identity, version = bytes.fromhex(digits), int(resource_version)
+    except ValueError:
+        identity, version = b"", -1
+    if (
+        0 <= version < LARGEST_VERSION
+        and str(version) == resource_version
+        and identity.hex() == digits
+        and len(identity) == UID
+        and (len(uid), uid[8:24:5]) == (len(digits) + 4, "----")
+    ):
+        return b"%b%b%b" % (_CANONICAL, identity, version.to_bytes(8, "big"))
+    texts = [text.encode("utf-8", "surrogatepass") for text in (uid, resource_version)]
+    return b"".join((_TEXT, *(len(text).to_bytes(4, "big") for text in texts), *texts))
+
+
+@dataclass(frozen=True, slots=True)
+class StorageStatus:
+    """How a cache keeps its objects, as of now."""
+
+    mode: Storage
+    packed: int
+    """Objects kept as compressed bytes."""
+    packed_bytes: int
+    """What these take, without the keys and labels that every object has."""
+    waiting: int
+    """Plain objects that are to be packed when there is time."""
+    ratio: float | None
+    """Bytes after packing for each byte before, lately; ``None`` before the first."""
+    dictionaries: int
+    """How many were made so far."""
+    note: str
+    """Why objects that might be packed are not; ``""`` if there is nothing to say."""
+
+
+class Packer:
+    """Packs records for one cache; makes dictionaries, and judges them."""
+
+    __slots__ = (
+        "_codec", "_expected", "_judged", "_label_sets", "_packed_since", "_patience",
+        "_plain_bytes", "_small_bytes", "dictionaries", "mode", "note",
+    )  # fmt: skip
+
+    def __init__(self, mode: Storage = "compressed") -> None:
+        self.mode: Storage = mode
+        self.note = ""
+        self.dictionaries = 0
+        """How many were made so far."""
+        if mode == "compressed" and not available():
+            self.mode, self.note = "plain", "no compression on this platform: zstandard cannot be imported"
+        self._codec: Codec | None = None
+        self._label_sets: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        self._patience = WORTHWHILE
+        """Bytes to be packed before the next dictionary is made: twice as many each time."""
+        self._packed_since = 0
+        self._judge_anew()
+        self._expected: float | None = None
+
+    def _judge_anew(self) -> None:
+        self._judged = self._plain_bytes = self._small_bytes = 0
+
+    @property
+    def ratio(self) -> float | None:
+        """Bytes after packing for each before, lately."""
+        return self._small_bytes / self._plain_bytes if self._plain_bytes else self._expected
+
+    def wants(self, record: Stored) -> bool:
+        """Whether it is worth trying to pack."""
+        return self.mode == "compressed" and len(record.raw) <= LARGEST
+
+    def is_ready(self, waiting_bytes: int) -> bool:
+        """Whether there is a dictionary, or enough to pack for making one."""
+        return self._codec is not None or waiting_bytes >= self._patience
+
+    @property
+    def has_to_learn(self) -> bool:
+        """Whether there is no dictionary, or none that suits."""
+        if self._codec is None:
+            return True
+        decayed = self._expected is not None and (self.ratio or 0) > DECAYED * self._expected
+        return decayed and self._packed_since >= self._patience
+
+    def learn(self, records: Sequence[Stored]) -> None:
+        """Make a dictionary from these, in about a millisecond; ``note`` says why if that does not work."""
+        self._patience = min(2 * self._patience, BURST) if self._codec is None else 2 * self._patience
+        try:
+            self._codec = Codec([records[place].raw for place in spread(len(records), SAMPLES)])
+        except ValueError as error:
+            self.note = str(error)
+            return
+        self.note = ""
+        self.dictionaries += 1
+        self._expected = None
+        self._packed_since = 0
+        self._judge_anew()
+
+    def pack(self, key: str, record: Stored) -> PackedRecord | None:
+        """The same under this key object in less space; ``None`` if it would not be less, or nothing suits."""
+        codec = self._codec
+        if codec is None:
+            return None
+        raw = record.raw
+        blob = head(record.uid, record.resource_version) + codec.compress(raw)
+        self._judge(len(raw), len(blob))
+        if len(blob) >= len(raw):
+            return None
+        return PackedRecord(key, self._shared(record.labels), codec, blob)
+
+    def _judge(self, before: int, after: int) -> None:
+        self._packed_since += before
+        self._plain_bytes += before
+        self._small_bytes += after
+        self._judged += 1
+        if self._judged < JUDGED:
+            return
+        ratio = self._small_bytes / self._plain_bytes
+        if self._expected is None:
+            self._expected = ratio
+        self._judged //= 2
+        self._plain_bytes //= 2
+        self._small_bytes //= 2
+
+    def _shared(self, labels: dict[str, str]) -> dict[str, str]:
+        """Equal labels, in one dict for all."""
+        sets = self._label_sets
+        if len(sets) >= LABEL_SETS:
+            sets.clear()
+        return sets.setdefault(tuple(labels.items()), labels)
