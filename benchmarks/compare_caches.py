@@ -29,6 +29,7 @@ def first_sync(pods: int = 20_000, rounds: int = 3) -> list[Result]:
         "kube-rs, pages of 500": (KUBE_RS, "sync-paged"),
         "client-go dynamic, pages of 500": (client_go("dynamic"), "sync-paged"),
         "aioinformer, streamed": (OURS, "sync-streamed"),
+        "aioinformer, streamed, storage=plain": (OURS, "sync-plain"),
         "client-go typed protobuf, streamed": (client_go("protobuf", streamed=True), "sync-streamed"),
         "kube-rs, streamed": (KUBE_RS, "sync-streamed"),
     }
@@ -64,7 +65,10 @@ def first_sync(pods: int = 20_000, rounds: int = 3) -> list[Result]:
 def _weight(line: dict[str, Any]) -> dict[str, float]:
     """Bytes per object."""
     names = {"resident": "resident", "heap": "heap", "peak": "at most"}
-    return {f"{name} B": line[key] / line["count"] for key, name in names.items() if key in line}
+    details = {f"{name} B": line[key] / line["count"] for key, name in names.items() if key in line}
+    if "packed" in line:
+        details["CPU µs until packed"] = line["packed"] / line["count"] * 1e6
+    return details
 
 
 def memory(sizes: Sequence[int] = (1_000, 5_000, 20_000, 100_000), most_of_kube_rs: int = 50_000) -> list[Result]:
@@ -105,6 +109,7 @@ def million(pods: int = 1_000_000) -> list[Result]:
             "MiB at most": line["peak"] / MIB,
             "resident B": line["resident"] / size,
         }
+        details["CPU µs until packed"] = line["packed"] / size * 1e6
         details |= {f"{name} µs": line[name] * 1e6 for name in ("get", "index", "update")}
         results.append(
             Result(

@@ -51,6 +51,25 @@ async def events(read: Callable[[Any], object], url: str, count: int, **options:
         return {**started.elapsed()._asdict(), "count": count}
 
 
+async def batches(url: str, count: int) -> Line:
+    """As ``events`` with key and labels, taken as many at a time as there are."""
+    async with (
+        ApiClient(Configuration(host=url)) as client,
+        SharedInformerFactory(client, initial_list="consistent") as factory,
+        factory.informer("pods").events(replay=False, max_pending=count) as subscription,
+    ):
+        started, seen = Span.now(), 0
+        async for taken in subscription.batches():
+            changes = [event for event in taken if isinstance(event, Updated)]
+            started = started if seen else Span.now()
+            for event in changes:
+                key_and_labels(event.object)
+            seen += len(changes)
+            if seen >= count:
+                break
+        return {**started.elapsed()._asdict(), "count": count}
+
+
 async def first_sync(url: str, pods: int, **options: Any) -> Line:
     """The time until the cache is synced, and the memory that it takes once things are quiet."""
     async with ApiClient(Configuration(host=url)) as client, SharedInformerFactory(client) as factory:
@@ -64,7 +83,13 @@ async def first_sync(url: str, pods: int, **options: Any) -> Line:
             raise RuntimeError(f"{len(informer)} of {pods} pods are in the cache")
         at_most = peak() - before
         await quiet()
-        return {**span._asdict(), "count": pods, "resident": resident() - before, "peak": at_most}
+        return {
+            **span._asdict(),
+            "count": pods,
+            "resident": resident() - before,
+            "peak": at_most,
+            "packed": started.elapsed().cpu,
+        }
 
 
 async def bare(url: str, count: int) -> Line:
@@ -85,8 +110,11 @@ async def first_event(url: str, _: int) -> Line:
 MEASURES: dict[str, Callable[[str, int], Coroutine[Any, Any, Line]]] = {
     "events": partial(events, key_and_labels),
     "events-whole": partial(events, whole),
+    "events-plain": partial(events, key_and_labels, storage="plain"),
+    "events-batches": batches,
     "events-model": partial(events, fields, model=Six),
     "sync-paged": partial(first_sync, initial_list="consistent"),
+    "sync-plain": partial(first_sync, initial_list="stream", storage="plain"),
     "sync-streamed": partial(first_sync, initial_list="stream"),
     "first": first_event,
     "relist": relist,

@@ -99,7 +99,7 @@ async def million(url: str, pods: int) -> dict[str, Any]:
         span = started.elapsed()
         at_most = peak() - before
         await quiet()
-        weighs = resident() - before
+        weighs, packed = resident() - before, started.elapsed().cpu
         update = await _update(url, informer)
         informer.add_indexer("owner", lambda pod: pod.metadata.owner_references[0].uid)
         return {
@@ -107,6 +107,7 @@ async def million(url: str, pods: int) -> dict[str, Any]:
             "count": pods,
             "resident": weighs,
             "peak": at_most,
+            "packed": packed,
             "get": _get(informer),
             "index": _index(informer),
             "update": update,

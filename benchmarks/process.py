@@ -29,9 +29,9 @@ def reset_peak() -> None:
 
 
 async def quiet() -> None:
-    """Wait until the memory has stopped shrinking, at most half a minute."""
+    """Wait until the memory has stopped shrinking, at most three minutes."""
     sizes = [0, 0, 0, resident()]
-    while len(set(sizes[-4:])) > 1 and len(sizes) < 120:  # noqa: PLR2004  # a quarter of a second each
+    while len(set(sizes[-4:])) > 1 and len(sizes) < 720:  # noqa: PLR2004  # a quarter of a second each
         await asyncio.sleep(0.25)
         gc.collect()
         sizes.append(resident())
