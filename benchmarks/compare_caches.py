@@ -76,9 +76,8 @@ def memory(sizes: Sequence[int] = (1_000, 5_000, 20_000, 100_000), most_of_kube_
     results = []
     for size in sizes:
         with replay(Recording(size), program=compiled_server()) as url:
-            for client in (OURS, client_go("protobuf", streamed=True), KUBE_RS):
-                if client is not KUBE_RS or size <= most_of_kube_rs:
-                    results.append(_weighed(client, url, size))
+            clients = [OURS, client_go("protobuf", streamed=True), *([KUBE_RS] if size <= most_of_kube_rs else [])]
+            results += [_weighed(client, url, size) for client in clients]
     return results
 
 

@@ -7,9 +7,9 @@ import subprocess
 import sys
 import time
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kubernetes_asyncio.client import CoreV1Api
+from kubernetes_asyncio.client import CoreV1Api, V1ConfigMap, V1ObjectMeta
 from kubernetes_asyncio.config import new_client_from_config
 
 from aioinformer.testing import ControlPlane
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["first_event", "idle", "imports", "latency"]
 
 BETWEEN_WRITES = 0.02
-PERCENTILES = (*range(0, 99), *(99 + tenth / 10 for tenth in range(11)))
+PERCENTILES = (*range(99), *(99 + tenth / 10 for tenth in range(11)))
 
 
 def idle(informers: int = INFORMERS) -> list[Result]:
     """A thousand informers on the embedded server, which has a process of its own."""
     with pinned(-1):
-        server = subprocess.Popen(  # noqa: S603  # ourselves
-            [sys.executable, "-m", "benchmarks.ours", "serve-box", "-"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        server = subprocess.Popen(  # ourselves
+            [sys.executable, "-m", "benchmarks.ours_waiting"], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
     with server:
         try:
@@ -93,7 +93,7 @@ async def _latency(writes: int, rounds: int) -> list[tuple[str, Client, list[flo
         api_client = await new_client_from_config(str(plane.kubeconfig))
         async with api_client:
             api = CoreV1Api(api_client)
-            await api.create_namespaced_config_map("default", {"metadata": {"name": "latency"}})
+            await api.create_namespaced_config_map("default", V1ConfigMap(metadata=V1ObjectMeta(name="latency")))
             for _ in range(rounds):
                 for client in (OURS, client_go("protobuf", streamed=True)):
                     line = await _followed(api, client, plane.kubeconfig, writes)
@@ -103,7 +103,7 @@ async def _latency(writes: int, rounds: int) -> list[tuple[str, Client, list[flo
     return found
 
 
-async def _followed(api: CoreV1Api, client: Client, kubeconfig: Path, writes: int) -> dict:
+async def _followed(api: CoreV1Api, client: Client, kubeconfig: Path, writes: int) -> dict[str, Any]:
     process = client.start("latency", str(kubeconfig), writes)
     assert process.stderr is not None  # noqa: S101  # asked for in start
     await asyncio.to_thread(process.stderr.readline)

@@ -12,8 +12,8 @@ from kubernetes_asyncio.client import ApiClient, Configuration
 from aioinformer import SharedInformerFactory
 from benchmarks import first_copies
 from benchmarks.bare import STREAM, aiohttp_span
-from benchmarks.servers import Recording, pin, replay
 from benchmarks.result import Span, compared
+from benchmarks.servers import Recording, pin, replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -39,8 +39,8 @@ MEANING = {
     "object": "CPU time per object of a first copy, over the reference's",
     "bytes": "resident bytes per cached object",
 }
-HEADER = '''# What `make guard` compares with: see guard.py. Made by `.venv/bin/python -m benchmarks.guard --record`.
-'''
+HEADER = """# What `make guard` compares with: see guard.py. Made by `.venv/bin/python -m benchmarks.guard --record`.
+"""
 
 
 def reference(pods: int) -> float:

@@ -19,8 +19,8 @@ from kubernetes_asyncio.client import ApiClient, Configuration
 
 from aioinformer import SharedInformerFactory
 from benchmarks import first_copies
-from benchmarks.servers import ROOT, Recording, replay
 from benchmarks.result import Result
+from benchmarks.servers import ROOT, Recording, replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence

@@ -21,7 +21,7 @@ from kubernetes_asyncio.client import ApiClient, Configuration
 from aioinformer import Added, SharedInformerFactory, Updated
 from benchmarks.bare import WATCH, aiohttp_span
 from benchmarks.ours_cache import fanout, million, relist
-from benchmarks.ours_waiting import idle, latency, serve_box
+from benchmarks.ours_waiting import idle, latency
 from benchmarks.process import peak, quiet, resident
 from benchmarks.result import Span, versions
 from benchmarks.watch_events import Six, fields, key_and_labels, whole
@@ -123,7 +123,6 @@ MEASURES: dict[str, Callable[[str, int], Coroutine[Any, Any, Line]]] = {
     "idle": idle,
     "latency": latency,
     "bare": bare,
-    "serve-box": lambda _url, _number: serve_box(),
 }
 
 
@@ -131,7 +130,7 @@ def main(measure: str, url: str, number: str = "0") -> None:
     """Run it and print the line."""
     loop = None
     if os.environ.get("UVLOOP"):
-        import uvloop  # noqa: PLC0415  # only where it is asked for and installed
+        import uvloop  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  # only where it is asked for and installed
 
         loop = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=loop) as runner, suppress(KeyboardInterrupt):

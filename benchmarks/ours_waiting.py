@@ -16,14 +16,14 @@ from aioinformer.testing import ApiServer
 from benchmarks.process import resident
 from benchmarks.result import Span
 
-__all__ = ["idle", "latency", "serve_box"]
+__all__ = ["IDLE_SECONDS", "INFORMERS", "idle", "latency"]
 
 IDLE_SECONDS = 60.0
 """As long as the bookmarks are apart, so that each informer gets one."""
 INFORMERS = 1000
 
 
-async def serve_box() -> None:
+async def serve() -> None:
     """The embedded API server, until it is ended; prints its URL."""
     async with ApiServer(bookmark_interval=IDLE_SECONDS) as server:
         print(server.url, flush=True)
@@ -64,3 +64,7 @@ async def latency(kubeconfig: str, count: int) -> dict[str, Any]:
                     if len(late) == count:
                         break
     return {"count": count, "seconds": late}
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())

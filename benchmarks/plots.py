@@ -108,7 +108,7 @@ def _line(x1: float, y1: float, x2: float, y2: float) -> str:
 
 
 def _text(x: float, y: float, text: str, *, anchor: str = "start", bold: bool = False, small: bool = False) -> str:
-    style = f' font-weight="bold" font-size="14"' if bold else (' font-size="11"' if small else "")
+    style = ' font-weight="bold" font-size="14"' if bold else (' font-size="11"' if small else "")
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{GREY}"{style}>{escape(text)}</text>'
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +89,7 @@ def _grouped(results: Iterable[Line]) -> dict[str, list[Line]]:
 def _table(lines: list[Line]) -> str:
     details = list(dict.fromkeys(name for line in lines for name in line["details"]))
     head = ["", lines[0]["unit"]]
-    head += ["from – to"] if lines[0]["rounds"] > 1 else []
+    head += ["from - to"] if lines[0]["rounds"] > 1 else []
     head += ["by the wall clock"] if lines[0]["wall"] is not None else []
     head += ["ratio"] if lines[0]["relative"] is not None else []
     rows = [_row(line, head, details) for line in lines]
@@ -100,8 +99,8 @@ def _table(lines: list[Line]) -> str:
 
 def _row(line: Line, head: list[str], details: list[str]) -> list[str]:
     row = [line["variant"], number(line["value"])]
-    if "from – to" in head:
-        row.append(f"{number(line['low'])} – {number(line['high'])}")
+    if "from - to" in head:
+        row.append(f"{number(line['low'])} - {number(line['high'])}")
     if "by the wall clock" in head:
         row.append(number(line["wall"]))
     if "ratio" in head:
@@ -120,7 +119,9 @@ def pictures(results: list[Line]) -> dict[str, str]:
     drawn = {}
     if lines := by_measure.get("watch events"):
         values = {line["variant"]: line["value"] for line in lines}
-        drawn["watch-events.svg"] = bars("Watch events per second of one core", values, Axis("events/s", logarithmic=True))
+        drawn["watch-events.svg"] = bars(
+            "Watch events per second of one core", values, Axis("events/s", logarithmic=True)
+        )
     if lines := by_measure.get("memory"):
         million = by_measure.get("a million", [])
         drawn["memory.svg"] = curves(
@@ -175,4 +176,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

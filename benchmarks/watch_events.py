@@ -18,8 +18,8 @@ from kubernetes_asyncio.watch import Watch
 
 from aioinformer import SharedInformerFactory, Updated
 from benchmarks.bare import WATCH, aiohttp_span, socket_span
-from benchmarks.servers import Recording, pin, replay
 from benchmarks.result import Span, compared
+from benchmarks.servers import Recording, pin, replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

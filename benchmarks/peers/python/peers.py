@@ -13,9 +13,11 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 VERSION = "2000000"
 
@@ -43,10 +45,12 @@ class Count:
 
 
 def of_model(pod: Any) -> object:
+    """Key and labels of an object with attributes."""
     return pod.metadata.namespace, pod.metadata.name, pod.metadata.labels
 
 
 def of_dict(pod: Any) -> object:
+    """Key and labels of a dict."""
     return pod["metadata"]["namespace"], pod["metadata"]["name"], pod["metadata"]["labels"]
 
 
