@@ -96,12 +96,12 @@ def _weighed(client: Client, url: str, size: int) -> Result:
     )
 
 
-def million(pods: int = 1_000_000) -> list[Result]:
+def million(pods: int = 1_000_000, ours: Client = OURS) -> list[Result]:
     """A million pods in one process; reads and updates beside those of a cache of a thousand."""
     results = []
     for size in (1_000, pods):
         with replay(Recording(size), program=compiled_server()) as url:
-            line = OURS.run("million", url, size)
+            line = ours.run("million", url, size)
         rate = size / line["wall"]
         details = {
             "MiB": line["resident"] / MIB,
@@ -126,10 +126,17 @@ def million(pods: int = 1_000_000) -> list[Result]:
     return results
 
 
-def relist(pods: int = 100_000, fewer: int = 20_000) -> list[Result]:
+BESIDE: Sequence[tuple[Client, int]] = (
+    (OURS, 100_000),
+    (client_go("protobuf", streamed=True), 100_000),
+    (KUBE_RS, 20_000),
+)
+"""Whose relists are compared, and of how many pods: kube-rs would take over ten gigabytes for a hundred thousand."""
+
+
+def relist(clients: Sequence[tuple[Client, int]] = BESIDE) -> list[Result]:
     """A relist of what has not changed: memory, events, and how late others on the loop come."""
     results = []
-    clients = ((OURS, pods), (client_go("protobuf", streamed=True), pods), (KUBE_RS, fewer))
     for client, size in clients:
         with replay(Recording(size, snapshots=2), program=compiled_server()) as url:
             line = client.run("relist", url, size)
@@ -171,14 +178,15 @@ def _histogram(values: list[float]) -> list[float]:
     return counts
 
 
-def fanout(events: int = 2_000, rounds: int = 3) -> list[Result]:
+def fanout(events: int = 2_000, rounds: int = 3, clients: Sequence[Client] = (OURS, CLIENT_GO)) -> list[Result]:
     """What each further consumer of an event costs: the same events, to one and to a hundred."""
     results = []
     with (
         replay(Recording(1000), program=compiled_server()) as at_will,
         replay(Recording(1000, events), program=compiled_server()) as at_once,
     ):
-        for client, url in ((OURS, at_will), (CLIENT_GO, at_once)):
+        for client in clients:
+            url = at_once if client is CLIENT_GO else at_will
             lines = [client.run("fanout", url, events) for _ in range(rounds)]
             each = [(line["100"]["cpu"] - line["1"]["cpu"]) / (99 * events) * 1e6 for line in lines]
             results.append(

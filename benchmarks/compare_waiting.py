@@ -19,6 +19,7 @@ from benchmarks.result import Result
 from benchmarks.servers import ROOT, Recording, compiled_server, pinned, replay
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 __all__ = ["first_event", "idle", "imports", "latency"]
@@ -27,20 +28,23 @@ BETWEEN_WRITES = 0.02
 PERCENTILES = (*range(99), *(99 + tenth / 10 for tenth in range(11)))
 
 
-def idle(informers: int = INFORMERS) -> list[Result]:
+def idle(informers: int = INFORMERS, ours: Client = OURS) -> list[Result]:
     """A thousand informers on the embedded server, which has a process of its own."""
     with pinned(-1):
-        server = subprocess.Popen(  # ourselves
-            [sys.executable, "-m", "benchmarks.ours_waiting"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        server = subprocess.Popen(  # noqa: S603  # ourselves
+            [sys.executable, "-m", "benchmarks.ours_waiting", str(IDLE_SECONDS)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
         )
     with server:
         try:
             assert server.stdout is not None  # noqa: S101  # asked for above
-            line = OURS.run("idle", server.stdout.readline().strip(), informers)
+            line = ours.run("idle", server.stdout.readline().strip(), informers)
         finally:
             server.terminate()
     share = 100 * line["cpu"] / line["wall"]
-    details = {"kB each": line["resident"] / informers / 1000, "seconds": IDLE_SECONDS}
+    details = {"kB each": line["resident"] / informers / 1000, "seconds": line["wall"]}
     return [
         Result(
             "idle",
@@ -114,9 +118,9 @@ async def _followed(api: CoreV1Api, client: Client, kubeconfig: Path, writes: in
     return await asyncio.to_thread(client.finish, process)
 
 
-def imports(rounds: int = 15) -> list[Result]:
+def imports(rounds: int = 15, ours: Client = OURS) -> list[Result]:
     """What importing the library takes beyond importing kubernetes_asyncio's client."""
-    program = OURS.command[0]
+    program = ours.command[0]
     theirs = "import kubernetes_asyncio.client, kubernetes_asyncio.config"
     took: dict[str, list[float]] = {theirs: [], f"{theirs}, aioinformer": []}
     for _ in range(rounds):
@@ -142,13 +146,17 @@ def imports(rounds: int = 15) -> list[Result]:
     ]
 
 
-def first_event(rounds: int = 7) -> list[Result]:
+STARTERS = (OURS, client_go("protobuf", streamed=True), KUBE_RS)
+"""Whose cold starts are compared."""
+
+
+def first_event(rounds: int = 7, clients: Sequence[Client] = STARTERS) -> list[Result]:
     """From the start of the process to the first object in the consumer's hands."""
     took: dict[str, list[float]] = {}
     versions = {}
     with replay(Recording(1), program=compiled_server()) as url:
         for _ in range(rounds):
-            for client in (OURS, client_go("protobuf", streamed=True), KUBE_RS):
+            for client in clients:
                 started = time.time()
                 line = client.run("first", url, 1)
                 took.setdefault(client.name, []).append(line["at"] - started)

@@ -19,18 +19,18 @@ from benchmarks.result import Span
 __all__ = ["IDLE_SECONDS", "INFORMERS", "idle", "latency"]
 
 IDLE_SECONDS = 60.0
-"""As long as the bookmarks are apart, so that each informer gets one."""
+"""How long it is watched: as long as the bookmarks of a real API server are apart."""
 INFORMERS = 1000
 
 
-async def serve() -> None:
+async def serve(bookmark_interval: float) -> None:
     """The embedded API server, until it is ended; prints its URL."""
-    async with ApiServer(bookmark_interval=IDLE_SECONDS) as server:
+    async with ApiServer(bookmark_interval=bookmark_interval) as server:
         print(server.url, flush=True)
         await asyncio.Event().wait()
 
 
-async def idle(url: str, informers: int, *, seconds: float = IDLE_SECONDS) -> dict[str, Any]:
+async def idle(url: str, informers: int) -> dict[str, Any]:
     """What informers on nothing, each with a selector of its own, take of the core and of memory while nothing happens."""
     async with ApiClient(Configuration(host=url)) as client, SharedInformerFactory(client) as factory:
         await factory.informer("configmaps").wait_for_cache_sync()
@@ -43,7 +43,7 @@ async def idle(url: str, informers: int, *, seconds: float = IDLE_SECONDS) -> di
         weigh = resident() - before
         await asyncio.sleep(5)
         started = Span.now()
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(IDLE_SECONDS)
         span = started.elapsed()
         return {**span._asdict(), "count": informers, "resident": weigh}
 
@@ -67,4 +67,4 @@ async def latency(kubeconfig: str, count: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(serve(float(sys.argv[1])))
