@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.plots import Axis, bars, curves
+from benchmarks.targets import summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,7 +54,7 @@ def rendered(page: str, run: Line, results: list[Line]) -> str:
         raise ValueError(f"docs/performance.md needs the markers {BEGIN!r} and {END!r}")
     before, rest = page.split(BEGIN, 1)
     after = rest.split(END, 1)[1]
-    return f"{before}{BEGIN}\n\n{_circumstances(run, results)}\n{tables(results)}\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{_circumstances(run, results)}\n{summary(results)}\n{tables(results)}\n{END}{after}"
 
 
 def _circumstances(run: Line, results: list[Line]) -> str:
@@ -91,7 +92,7 @@ def _table(lines: list[Line]) -> str:
     head = ["", lines[0]["unit"]]
     head += ["from - to"] if lines[0]["rounds"] > 1 else []
     head += ["by the wall clock"] if lines[0]["wall"] is not None else []
-    head += ["ratio"] if lines[0]["relative"] is not None else []
+    head += ["aioinformer is"] if lines[0]["relative"] is not None else []
     rows = [_row(line, head, details) for line in lines]
     cells = [[*head, *details], ["---", *["---:"] * (len(head) + len(details) - 1)], *rows]
     return "\n".join(f"| {' | '.join(row)} |" for row in cells)
@@ -103,8 +104,8 @@ def _row(line: Line, head: list[str], details: list[str]) -> list[str]:
         row.append(f"{number(line['low'])} - {number(line['high'])}")
     if "by the wall clock" in head:
         row.append(number(line["wall"]))
-    if "ratio" in head:
-        row.append(f"{line['relative']:.3g}")
+    if "aioinformer is" in head:
+        row.append(f"{1 / line['relative']:.3g} x")
     return [*row, *(number(line["details"][name]) if name in line["details"] else "" for name in details)]
 
 

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.plots import Axis, bars, curves
 from benchmarks.report import BEGIN, END, number, pictures, rendered, tables
 from benchmarks.result import Result
+from benchmarks.targets import summary
 
 RUN = {"date": "2025-03-01", "cores": 2, "cpu": "Some CPU", "system": "Linux 6", "command": "make bench-peers"}
 
@@ -52,8 +53,8 @@ def test_a_page_without_markers_is_refused() -> None:
 
 def test_a_table_has_a_column_for_what_some_line_has() -> None:
     text = tables(results())
-    assert "| aioinformer | 30,000 | 15,000 - 60,000 | 30,000 | 1 |" in text
-    assert "| a < b | 10,000 | 5,000 - 20,000 | 10,000 | 0.333 |" in text
+    assert "| aioinformer | 30,000 | 15,000 - 60,000 | 30,000 | 1 x |" in text
+    assert "| a < b | 10,000 | 5,000 - 20,000 | 10,000 | 3 x |" in text
     assert "![Watch events, from the wire to one consumer](performance/watch-events.svg)" in text
 
 
@@ -85,3 +86,16 @@ def test_a_line_stays_within_the_picture() -> None:
 )
 def test_numbers_have_three_digits(value: float, text: str) -> None:
     assert number(value) == text
+
+
+def test_what_is_to_be_reached_stands_beside_what_is() -> None:
+    lines = [
+        line("watch events", "aioinformer, key and labels", 30_000.0, relative=1.0),
+        line("watch events", "client-go typed protobuf", 10_000.0, relative=1 / 3),
+        line("watch events", "kube-rs, key and labels", 20_000.0, relative=2 / 3),
+    ]
+    rows = summary(lines).splitlines()
+    assert rows[2:] == [
+        "| events, key and labels, over client-go typed protobuf | ≥ 2.5 x | 3 x | yes |",
+        "| events, key and labels, over kube-rs, key and labels | ≥ 3 x | 1.5 x | not yet |",
+    ]
