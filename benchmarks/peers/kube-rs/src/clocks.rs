@@ -11,10 +11,16 @@ pub struct Span(f64, Instant);
 
 impl Span {
     pub fn now() -> Self {
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
         // SAFETY: the pointer is to a timespec of ours.
         unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
-        Self(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9, Instant::now())
+        Self(
+            time.tv_sec as f64 + time.tv_nsec as f64 / 1e9,
+            Instant::now(),
+        )
     }
 
     pub fn since(&self) -> Value {
@@ -25,8 +31,12 @@ impl Span {
 /// A size from /proc/self/status, in bytes.
 pub fn status(name: &str) -> i64 {
     let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse::<i64>().ok()).unwrap_or(0) << 10
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse::<i64>().ok())
+        .unwrap_or(0)
+        << 10
 }
 
 pub fn reset_peak() {
@@ -53,7 +63,10 @@ pub fn tick() -> Late {
         loop {
             let due = Instant::now() + Duration::from_millis(1);
             tokio::time::sleep_until(due.into()).await;
-            local.lock().expect("only ticks").push(due.elapsed().as_secs_f64());
+            local
+                .lock()
+                .expect("only ticks")
+                .push(due.elapsed().as_secs_f64());
         }
     });
     late

@@ -49,9 +49,14 @@ fn versions() -> Value {
     let mut versions = json!({"rustc": env!("RUSTC_VERSION")});
     for package in include_str!("../Cargo.lock").split("[[package]]") {
         let field = |name: &str| {
-            package.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = ")).map(|value| value.trim_matches('"'))
+            package
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "))
+                .map(|value| value.trim_matches('"'))
         };
-        if let (Some(name @ ("kube" | "k8s-openapi")), Some(version)) = (field("name"), field("version")) {
+        if let (Some(name @ ("kube" | "k8s-openapi")), Some(version)) =
+            (field("name"), field("version"))
+        {
             versions[name] = version.into();
         }
     }
@@ -65,7 +70,11 @@ fn key_and_labels(pod: &Pod) -> usize {
 /// Reads from both: they were decoded before the event was handed out.
 fn spec_and_status(pod: &Pod) -> usize {
     let containers = pod.spec.as_ref().map_or(0, |spec| spec.containers.len());
-    let ip = pod.status.as_ref().and_then(|status| status.pod_ip.as_ref()).map_or(0, String::len);
+    let ip = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.pod_ip.as_ref())
+        .map_or(0, String::len);
     containers + ip
 }
 
@@ -76,7 +85,10 @@ fn reflected(
 ) -> Result<(Store<Pod>, impl Stream<Item = watcher::Result<Event<Pod>>>), Failure> {
     let client = Client::try_from(kube::Config::new(url.parse()?))?;
     let (store, writer) = reflector::store();
-    Ok((store, reflector::reflector(writer, watcher(Api::<Pod>::all(client), config))))
+    Ok((
+        store,
+        reflector::reflector(writer, watcher(Api::<Pod>::all(client), config)),
+    ))
 }
 
 /// The time from the first event after the list to the last.
@@ -169,7 +181,9 @@ async fn first_event(url: &str, config: watcher::Config) -> Result<Value, Failur
     loop {
         if let Event::InitApply(pod) | Event::Apply(pod) = stream.next().await.ok_or("ended")?? {
             let touched = key_and_labels(&pod);
-            return Ok(json!({"at": SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64(), "touched": touched}));
+            return Ok(
+                json!({"at": SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64(), "touched": touched}),
+            );
         }
     }
 }
