@@ -69,7 +69,7 @@ def latency(writes: int = 300, rounds: int = 4) -> list[Result]:
     results = []
     for name, seconds in late.items():
         ordered = sorted(second * 1000 for second in seconds)
-        at = [ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] for percent in PERCENTILES]
+        at = [round(ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))], 3) for percent in PERCENTILES]
         p50, p99 = at[50], at[99]
         results.append(
             Result(
