@@ -90,7 +90,9 @@ func relist(mode, url string, pods int) line {
 		time.Sleep(time.Millisecond)
 	}
 	result := started.since()
-	time.Sleep(200 * time.Millisecond)
+	for last := int64(-1); last != seen.Load(); time.Sleep(time.Second) {
+		last = seen.Load() // handlers are still being told
+	}
 	result["count"], result["steady"], result["peak"] = pods, steady, status("VmHWM")
 	result["events"], result["late"] = seen.Load()-before, ticker.lateness()
 	return result
