@@ -2,16 +2,19 @@
 PYTHON ?= python3
 VENV ?= .venv
 EXAMPLES ?= 2000
+SECONDS ?= 30
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FUZZER := $(VENV)/.fuzzer
 
-.PHONY: help demo test soak faults check bench bench-peers bench-report guard control-plane docs format clean
+.PHONY: help demo test soak faults fuzz check bench bench-peers bench-report guard control-plane docs format clean
 
 help:
 	@echo "make demo           live Deployments against the embedded API server"
 	@echo "make test           all tests (those needing a real control plane skip when there is none)"
 	@echo "make soak           random writes and faults, EXAMPLES=2000 of them, and what else takes long"
 	@echo "make faults         real faults on a real control plane, some minutes (make control-plane builds it)"
+	@echo "make fuzz           atheris on all that reads what a server says, SECONDS=30 for each target"
 	@echo "make check          ruff, mypy, pyright, import contracts"
 	@echo "make bench          our benchmarks"
 	@echo "make bench-peers    the comparison with client-go, kube-rs and Python clients: builds them, half an hour the first time"
@@ -42,6 +45,13 @@ soak: $(STAMP)
 
 faults: $(STAMP)
 	$(BIN)/python -m pytest tests/faults
+
+$(FUZZER): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --group fuzz || echo "no atheris here: Hypothesis takes its place"
+	@touch $@
+
+fuzz: $(FUZZER)
+	$(BIN)/python -m fuzz.run --seconds $(SECONDS) $(TARGETS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -81,4 +91,4 @@ docs: $(STAMP)
 	$(BIN)/python -m scripts.render_docs
 
 clean:
-	rm -rf $(VENV) build dist .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis fuzz/findings

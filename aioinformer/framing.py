@@ -59,7 +59,8 @@ class LineSplitter:
         start, end, lines = 0, first, list[Line]()
         if self._unfinished:
             line = b"".join((self._unfinished, chunk[:first]))
-            lines.append((line, 0, len(line)))
+            if line != b"\r":
+                lines.append((line, 0, len(line)))
             start, end = first + 1, chunk.find(b"\n", first + 1)
         while end >= 0:
             if end > start and not (end == start + 1 and chunk[start] == _RETURN):

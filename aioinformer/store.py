@@ -78,6 +78,7 @@ class Store:
                 self._touch(item.key)
                 changes += self._remove(item.key)
             else:
+                self._touch(item.key)
                 self._set_aside(Quarantined(item.key, item.resource_version, item.error, item.raw_metadata))
         self.resource_version = batch.resource_version or self.resource_version
         return changes
@@ -135,7 +136,9 @@ class Store:
         return not self._distrusted.isdisjoint(keys)
 
     def digest(self, key: str) -> int | None:
-        """The digest of what came under a key, be it cached or left out; ``None`` if nothing did."""
+        """The digest of what came under a key last, be it cached, left out or set aside; ``None`` if nothing did, or if that is unknown."""
+        if key in self.quarantine:
+            return self.quarantine[key].digest()
         record = self._live.records.get(key)
         return self._live.left_out.get(key) if record is None else digest(record)
 
