@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZER := $(VENV)/.fuzzer
 
-.PHONY: help demo test soak faults fuzz check bench control-plane docs format clean
+.PHONY: help demo test soak faults fuzz check bench bench-peers bench-report guard control-plane docs format clean
 
 help:
 	@echo "make demo           live Deployments against the embedded API server"
@@ -18,6 +18,9 @@ help:
 	@echo "make fuzz           atheris on all that reads what a server says, SECONDS=30 for each target"
 	@echo "make check          ruff, mypy, pyright, import contracts"
 	@echo "make bench          our benchmarks"
+	@echo "make bench-peers    the comparison with client-go, kube-rs and Python clients: builds them, half an hour the first time"
+	@echo "make bench-report   docs/performance.md from the comparison's results"
+	@echo "make guard          half a minute: fails if the library has become twice as slow, or half as heavy again"
 	@echo "make control-plane  build kube-apiserver, etcd, kube-controller-manager, kubectl (once, cached)"
 	@echo "make docs           regenerate the checked parts of docs/"
 	@echo "make format         let ruff fix and format"
@@ -64,6 +67,17 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
+
+bench-peers: $(STAMP)
+	$(BIN)/python -m benchmarks.build_peers
+	$(BIN)/python -m benchmarks.compare $(ARGS)
+	$(MAKE) bench-report
+
+bench-report: $(STAMP)
+	$(BIN)/python -m benchmarks.report
+
+guard: $(STAMP)
+	$(BIN)/python -m benchmarks.guard
 
 control-plane: $(STAMP)
 	@$(BIN)/python scripts/build_control_plane.py; status=$$?; \
