@@ -15,7 +15,7 @@ import msgspec
 from aioinformer.batches import Change, Delta
 from aioinformer.errors import InvalidOption, ObjectRejected
 from aioinformer.objects import digest, raw_metadata
-from aioinformer.packing import BURST, Packer, StorageStatus
+from aioinformer.packing import BURST, STAGED, Packer, StorageStatus
 from aioinformer.quarantine import Quarantined, forget_frames, origin
 from aioinformer.table import SLICE, Index, Table
 from aioinformer.wire import decode_item
@@ -212,7 +212,8 @@ class Store:
     @property
     def is_pressed(self) -> bool:
         """Whether so much waits to be packed that it cannot wait for a quiet moment."""
-        return any(table.waiting_bytes > BURST for table in self._tables)
+        staged = self._staged
+        return self._live.waiting_bytes > BURST or (staged is not None and staged.waiting_bytes > STAGED)
 
     @property
     def can_pack(self) -> bool:
