@@ -33,7 +33,9 @@ class Applier:
         self._fanout = fanout
         self._changed = changed
         self.snapshots = 0
-        """Snapshots that became the cache."""
+        """Snapshots that became the cache, a restored one included."""
+        self.restored_version: str | None = None
+        """The version of what is shelved in the store, until that becomes the cache."""
 
     @property
     def synced(self) -> bool:
@@ -64,6 +66,7 @@ class Applier:
         """In a method of its own, so that nothing holds the last batch, and its objects, while a quiet queue is waited on."""
         match batch:
             case Deltas():
+                self._show_restored()
                 await self._fanout.deliver(self._store.apply(batch))
             case SnapshotBegin():
                 self._store.begin_snapshot()
@@ -72,13 +75,22 @@ class Applier:
             case SnapshotCommit(version):
                 await self._commit(version)
 
+    def _show_restored(self) -> None:
+        """The server has taken the version of what was restored, or it was compared with a snapshot: now it is the cache."""
+        version, self.restored_version = self.restored_version, None
+        if version is not None:
+            self._store.unshelve(version)
+            self.snapshots += 1
+            self._fanout.synced(version)
+
     async def _commit(self, version: str) -> None:
         """Make the staged snapshot the cache in one step; comparing before it and clearing away after it take turns."""
         changes: list[Change] = []
-        if self.synced:
+        if self.synced or self.restored_version is not None:
             for part in self._store.difference():
                 changes += part
                 await asyncio.sleep(0)
+        self._show_restored()
         rest = self._store.commit_snapshot(version)
         self.snapshots += 1
         if self.snapshots > 1:

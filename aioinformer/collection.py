@@ -51,6 +51,11 @@ class Collection:
                 self._found = None
             raise
 
+    @property
+    def server(self) -> str:
+        """The address of the API server."""
+        return self._transport.server
+
     def metadata_only(self) -> Collection:
         """The same collection, asked for its objects' metadata alone."""
         return Collection(replace(self._spec, metadata_only=True), self._transport, self._discovery)

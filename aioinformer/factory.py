@@ -82,6 +82,8 @@ class SharedInformerFactory(Groups):
         self._discovery: Discovery | None = None
         self._ended = False
         _check_names(self._defaults)
+        if "restore_from" in defaults:
+            raise InvalidOption("restore_from is one informer's own file: pass it to factory.informer()")
         InformerSpec(named_resource("pods"), **_parsed({**self._defaults, "namespace": namespace})).checked()
 
     @property

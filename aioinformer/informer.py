@@ -22,6 +22,7 @@ from aioinformer.subscription import DEFAULT_MAX_PENDING, Overflow, Scope, Subsc
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Callable, Iterator, Mapping
+    from os import PathLike
 
     from anyio.abc import TaskGroup
 
@@ -313,6 +314,21 @@ class Informer(Generic[T]):
             ) from None
         if not reached(self.resource_version):
             raise self._mirror.closed_error()
+
+    async def snapshot_to(self, path: str | PathLike[str]) -> None:
+        """Save the cache, as of now, to a file that ``restore_from=`` starts from; also after the informer was stopped.
+
+        The file is replaced in one step once it is on disk, and only its owner may read it: what is in it is what is in
+        the cache, Secrets included. Cancelling leaves what was there before. Costs some ten microseconds of the loop's
+        time per object, a millisecond at a time; compressing and writing are done in a thread.
+
+        Raises:
+            OSError: it cannot be written there.
+            InformerError: there is nothing to save yet.
+            NotRunning: the factory is not running.
+            InvalidOption: objects are transformed, or the resource was not named in full.
+        """
+        await self._mirror.save(path)
 
     async def aclose(self) -> None:
         """Stop this informer alone: its watch, its subscriptions, its waiters. The cache can still be read, as it last was.

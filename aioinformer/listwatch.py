@@ -116,6 +116,12 @@ class ListWatch:
             return self._watch_seconds + UNKNOWN_RHYTHM_SLACK
         return max(SHORTEST_SILENCE, BOOKMARKS_MISSED * self._longest_gap)
 
+    def resume(self, resource_version: str) -> None:
+        """Begin with a watch from a version that was reached in an earlier life, not with a snapshot. Before any request."""
+        self.state = State.WATCHING
+        self.resource_version = resource_version
+        self._at_beginning = False
+
     def request(self) -> Request:
         """What to ask the server now."""
         begins, self._at_beginning = self._at_beginning, False

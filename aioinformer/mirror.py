@@ -15,6 +15,7 @@ import anyio
 
 from aioinformer.applier import Applier
 from aioinformer.audit import Auditor
+from aioinformer.batches import Deltas
 from aioinformer.bell import Bell
 from aioinformer.errors import InformerClosed, InformerError, NotRunning, ObjectRejected
 from aioinformer.fanout import Fanout
@@ -22,13 +23,18 @@ from aioinformer.listwatch import ListWatch
 from aioinformer.reflector import Reflector, Source
 from aioinformer.status import InformerState, InformerStatus, Monitor
 from aioinformer.store import Store
+from aioinformer.warm import ACCEPTED, origin_of, restore, save
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from anyio.abc import TaskGroup
 
     from aioinformer.audit import AuditReport
     from aioinformer.batches import Batch
     from aioinformer.options import InformerSpec, View
+    from aioinformer.snapshot_file import Origin
+    from aioinformer.warm import WarmStart
 
 __all__ = ["AuditableSource", "Mirror"]
 
@@ -40,6 +46,11 @@ QUEUE_SIZE = 16
 
 class AuditableSource(Source, Protocol):
     """A collection that can also be asked for the metadata of its objects alone."""
+
+    @property
+    def server(self) -> str:
+        """Which API server it is on."""
+        ...
 
     def metadata_only(self) -> Source:
         """The same collection, without the bodies."""
@@ -57,6 +68,8 @@ class Mirror:
         self.stopped = False
         self.failure: InformerError | None = None
         self.last_audit: AuditReport | None = None
+        self.warm_start: WarmStart | None = None
+        self._origin: Origin | None = None
         self._applier = Applier(self.store, self.fanout, self.bell.ring)
         self._machine = ListWatch(random.Random(), initial_list=spec.initial_list, page_size=spec.page_size)  # noqa: S311  # jitter
         self._monitor: Monitor | None = None
@@ -114,6 +127,7 @@ class Mirror:
             last_audit=self.last_audit,
             storage=self.store.storage,
             failure=self.failure,
+            warm_start=self.warm_start,
         )
 
     def start(self, tasks: TaskGroup, source: AuditableSource) -> None:
@@ -126,6 +140,7 @@ class Mirror:
             source, self._machine, queue, self._monitor,
             clock=clock, keep_managed_fields=self.spec.keep_managed_fields,
         )  # fmt: skip
+        self._origin = origin_of(self.spec, source.server)
         self._auditor = Auditor(self, source.metadata_only(), self.spec.page_size)
         self.fanout.run()
         tasks.start_soon(self._run, self._scope, self._reflector, queue, name=str(self.spec))
@@ -155,6 +170,16 @@ class Mirror:
         if not report.clean:
             logger.warning("%s: the audit found the cache wrong: %s", self.spec, report)
         return report
+
+    async def save(self, path: str | PathLike[str]) -> None:
+        """Write the cache to a file; see ``Informer.snapshot_to``."""
+        self.spec.check_savable("snapshot_to")
+        self.check_running()
+        if self._origin is None or not self.synced:
+            raise InformerError(
+                f"{self.spec} has nothing to save before its first sync: await wait_for_cache_sync() first"
+            )
+        await save(path, self.store, self._origin)
 
     async def aclose(self) -> None:
         """Stop, and return when everything has ended."""
@@ -191,9 +216,11 @@ class Mirror:
     async def _run(self, scope: anyio.CancelScope, reflector: Reflector, queue: asyncio.Queue[Batch]) -> None:
         try:
             with scope:
+                await self._restore()
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(reflector.run)
                     tasks.start_soon(self._applier.run, queue)
+                    tasks.start_soon(self._accept_restored, queue)
                     if self.spec.audit is not None:
                         tasks.start_soon(self._audit_now_and_then, self.spec.audit)
         except Exception as error:  # noqa: BLE001  # whatever it is, it ends this informer alone
@@ -201,6 +228,29 @@ class Mirror:
         finally:
             self.finish()
             self._done.set()
+
+    async def _restore(self) -> None:
+        """Start from the file, if there is one that can be used."""
+        if self.spec.restore_from is None or self._origin is None:
+            return
+        warm = await restore(self.spec.restore_from, self.store, self._origin)
+        if not warm.refused:
+            self._applier.restored_version = warm.resource_version
+        if warm.resumes:
+            self._machine.resume(warm.resource_version)
+        self.warm_start = warm
+
+    async def _accept_restored(self, queue: asyncio.Queue[Batch]) -> None:
+        """A watch from the restored version that stays open has been accepted, even if there is nothing new to tell."""
+        while self._applier.restored_version is not None:
+            await self.bell.until(self._is_watching)
+            await asyncio.sleep(ACCEPTED)
+            if self._is_watching() and queue.empty():
+                await queue.put(Deltas([], ""))
+                return
+
+    def _is_watching(self) -> bool:
+        return self._monitor is not None and self._monitor.watches
 
     async def _audit_now_and_then(self, period: float) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -75,6 +76,11 @@ class InformerOptions(InformerDefaults, total=False):
     """One namespace; ``None`` for all of them."""
     resync: float | None
     """Seconds after which every subscription gets a ``Resynced`` for each object, again and again."""
+    restore_from: str | os.PathLike[str] | None
+    """A file of ``informer.snapshot_to`` to start from. The cache is in sync as soon as the server has accepted a watch from
+    its version, or has sent a snapshot that was compared with it: either way subscribers get what was saved as
+    ``Added(initial=True)``, then ``Synced``, then what changed meanwhile. A file that cannot be used is refused, with a
+    warning and ``status.warm_start``, and the start is cold. Not with ``transform``, and for resources in full only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,7 @@ class InformerSpec:
     compress_lists: bool = False
     storage: Storage = "compressed"
     keep_managed_fields: bool = False
+    restore_from: str | os.PathLike[str] | None = None
     namespace_is_default: bool = False
     """Whether the namespace is the factory's: a cluster-scoped resource then does without."""
 
@@ -141,12 +148,35 @@ class InformerSpec:
         if not _is_a(int, self.page_size) or self.page_size < 0:
             raise InvalidOption(f"page_size is a number of objects, or 0 for all at once, not {self.page_size!r}")
         self._check_what_is_selected_and_done()
+        self._check_restore_from()
         if self.model is not None:
             try:
                 model_builder(self.model)
             except TypeError as error:
                 raise InvalidOption(f"model: {error}") from None
         return self
+
+    def _check_restore_from(self) -> None:
+        if self.restore_from is None:
+            return
+        if not _is_a((str, os.PathLike), self.restore_from):
+            raise InvalidOption(f"restore_from is the path of a file, not {self.restore_from!r}")
+        self.check_savable("restore_from")
+
+    def check_savable(self, option: str) -> None:
+        """Refuse to save, or start from, what could not be told from something else.
+
+        Raises:
+            InvalidOption: objects are transformed, or which version of the resource is served is looked up.
+        """
+        if self.transform is not None:
+            raise InvalidOption(
+                f"{option} does not go with transform, of which a file cannot tell whether it has changed"
+            )
+        if not isinstance(self.resource, GroupVersionResource):
+            raise InvalidOption(
+                f"{option} needs the resource in full, such as 'widgets.v1.example.com', not {self.resource}"
+            )
 
     def _check_what_is_selected_and_done(self) -> None:
         if self.field_selector is not None and not _is_a(str, self.field_selector):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from aioinformer.audit import AuditReport
     from aioinformer.listwatch import ListWatch, Request, Step
     from aioinformer.packing import StorageStatus
+    from aioinformer.warm import WarmStart
 
 __all__ = ["InformerState", "InformerStatus", "Monitor", "advice"]
 
@@ -92,6 +93,8 @@ class InformerStatus:
     """How the objects are kept: how many are packed, how well, and if not, why."""
     failure: InformerError | None = None
     """The defect that stopped it, if one did."""
+    warm_start: WarmStart | None = None
+    """What came of ``restore_from``, if it was asked for and has been tried."""
 
     @property
     def ready(self) -> bool:
@@ -174,7 +177,7 @@ class Monitor:
             return self._trouble
         if not synced:
             return InformerState.SYNCING
-        if self._watches:
+        if self.watches:
             return InformerState.LIVE
         return InformerState.STALE if self._is_stale else InformerState.RESUMING
 
@@ -214,7 +217,8 @@ class Monitor:
         self._changed()
 
     @property
-    def _watches(self) -> bool:
+    def watches(self) -> bool:
+        """Whether a watch that follows the cache is open."""
         return self._connected and self._machine.state is State.WATCHING
 
     @property

@@ -14,7 +14,7 @@ import msgspec
 
 from aioinformer.batches import Change, Delta
 from aioinformer.errors import InvalidOption, ObjectRejected
-from aioinformer.objects import digest, raw_metadata
+from aioinformer.objects import digest, identity, is_equal, is_same, raw_metadata
 from aioinformer.packing import BURST, STAGED, Packer, StorageStatus
 from aioinformer.quarantine import Quarantined, forget_frames, origin
 from aioinformer.table import SLICE, Index, Table
@@ -56,6 +56,7 @@ class Store:
         self._packer = Packer(storage)
         self._live = Table(self._indexers, self._packer)
         self._staged: Table | None = None
+        self._shelved: Table | None = None
         self._restaged: dict[str, None] = {}
         self._set_aside_since: set[str] = set()
         self._distrusted: frozenset[str] = frozenset()
@@ -104,25 +105,39 @@ class Store:
 
         Nothing may be applied or staged until the snapshot is committed.
         """
-        live, staged = self._live.records, self._staging().records
+        live, staged = self._known.records, self._staging().records
         for keys in _sliced(live):
             yield [Change(key, live[key], None) for key in keys if key not in staged]
         for keys in _sliced(self._restaged):
             yield [
                 change
                 for key in keys
-                if not _equal(live.get(key), staged[key])
+                if not is_equal(live.get(key), staged[key])
                 for change in _replaced(key, live.get(key), staged[key])
             ]
 
     def commit_snapshot(self, resource_version: str) -> Iterator[None]:
         """The snapshot is whole: it is the cache from now on. What is returned lets go of the old one, a bit at a time."""
-        staged, old = self._staging(), self._live
-        self._live, self._staged, self._restaged = staged, None, {}
+        staged, old = self._staging(), self._known
+        self._live, self._staged, self._shelved, self._restaged = staged, None, None, {}
         self._distrusted -= self._doubted
         self.quarantine = {key: q for key, q in self.quarantine.items() if key in self._set_aside_since}
         self.resource_version = resource_version
         return old.dismantle()
+
+    def shelve(self) -> None:
+        """What is staged was the cache of a process before. Nobody sees it yet, but snapshots are compared with it."""
+        self._shelved, self._staged, self._restaged = self._staging(), None, {}
+
+    def unshelve(self, resource_version: str) -> None:
+        """What was shelved is the cache from now on; there was none before."""
+        self._live, self._shelved = self._known, None
+        self.resource_version = resource_version
+
+    @property
+    def _known(self) -> Table:
+        """What the next snapshot is compared with."""
+        return self._live if self._shelved is None else self._shelved
 
     def distrust(self, keys: Iterable[str]) -> None:
         """Take these objects from the next snapshot, even at the version that the cache has."""
@@ -149,7 +164,7 @@ class Store:
             return True
         return (
             not isinstance(read, Delta)
-            or _identity(read.record) != _identity(record)
+            or identity(read.record) != identity(record)
             or read.record.labels != record.labels
             or record.key != key
             or key not in live.namespaces.get(record.namespace, ())
@@ -212,8 +227,8 @@ class Store:
     @property
     def is_pressed(self) -> bool:
         """Whether so much waits to be packed that it cannot wait for a quiet moment."""
-        staged = self._staged
-        return self._live.waiting_bytes > BURST or (staged is not None and staged.waiting_bytes > STAGED)
+        live, *hidden = self._tables
+        return live.waiting_bytes > BURST or any(table.waiting_bytes > STAGED for table in hidden)
 
     @property
     def can_pack(self) -> bool:
@@ -222,12 +237,11 @@ class Store:
 
     def pack(self) -> bool:
         """Pack some objects, a millisecond's worth; whether there is more to do."""
-        live, *staged = self._tables
-        return live.pack() or any(table.pack() for table in staged)
+        return any(table.pack() for table in self._tables)
 
     @property
     def _tables(self) -> tuple[Table, ...]:
-        return (self._live,) if self._staged is None else (self._live, self._staged)
+        return tuple(table for table in (self._live, self._shelved, self._staged) if table is not None)
 
     def add_indexer(self, name: str, function: IndexFunction) -> None:
         """Index everything that is there, and whatever comes. What ``function`` raises passes through; nothing is added then.
@@ -258,7 +272,7 @@ class Store:
             changes += self._remove(key, record)
             return
         old = self._live.records.get(key)
-        if old is not None and _same(old, record):
+        if old is not None and is_same(old, record):
             return
         prepared = self._prepare(key, record)
         if prepared is None:
@@ -302,11 +316,12 @@ class Store:
         if delta.deleted:
             self._unstage(key, staged)
             return
-        live = self._live.records.get(key)
-        if live is not None and _same(live, record) and key not in self._doubted:
+        known = self._known
+        live = known.records.get(key)
+        if live is not None and is_same(live, record) and key not in self._doubted:
             self._keep_staged(key)
             return
-        if self._live.left_out and self._live.left_out.get(key) == digest(record) and key not in self._doubted:
+        if known.left_out and known.left_out.get(key) == digest(record) and key not in self._doubted:
             self._leave_out_staged(key, record, staged)
             return
         prepared = self._prepare(key, record)
@@ -329,9 +344,9 @@ class Store:
 
     def _keep_staged(self, key: str) -> None:
         """What the cache holds under this key goes over into the snapshot as it is."""
-        live = self._live.records.get(key)
+        live = self._known.records.get(key)
         if live is not None and self._staged is not None:
-            self._staged.put(live.key, live, self._live.values_of(key))  # under the string that is in use already
+            self._staged.put(live.key, live, self._known.values_of(key))  # under the string that is in use already
             self._restaged.pop(key, None)
 
     def _prepare(self, key: str, record: Fresh) -> tuple[Fresh | None, dict[str, tuple[str, ...]]] | None:
@@ -364,19 +379,6 @@ def _sliced(keys: Mapping[str, object]) -> Iterator[list[str]]:
     iterator = iter(keys)
     while part := list(islice(iterator, SLICE)):
         yield part
-
-
-def _same(a: Stored, b: Stored) -> bool:
-    return a.resource_version == b.resource_version and a.uid == b.uid
-
-
-def _identity(record: Stored) -> tuple[str, str, str]:
-    return record.key, record.uid, record.resource_version
-
-
-def _equal(a: Stored | None, b: Stored) -> bool:
-    """Whether there is no difference, in whatever form they are kept."""
-    return a is b or (a is not None and _identity(a) == _identity(b) and a.labels == b.labels and a.raw == b.raw)
 
 
 def _replaced(key: str, old: Stored | None, new: Stored) -> list[Change]:

@@ -77,6 +77,12 @@ class Transport:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
+    @property
+    def server(self) -> str:
+        """Which API server this is, by its address: scheme, host, port and path."""
+        host: str = self._client.configuration.host
+        return origin(host) + urlsplit(host).path.rstrip("/")
+
     @asynccontextmanager
     async def get(
         self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON, compressed: bool = False

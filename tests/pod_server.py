@@ -54,6 +54,7 @@ class PodServer:
     def __init__(self, *names: str) -> None:
         self.pods: dict[str, Document] = {}
         self.version = 100
+        self.address = "https://pods"
         self.queries: list[dict[str, str]] = []
         self.watches: list[Stream] = []
         self.refusal: Exception | None = None
@@ -116,6 +117,10 @@ class PodServer:
 
     def metadata_only(self) -> Listing:
         return self.metadata
+
+    @property
+    def server(self) -> str:
+        return self.address
 
     @property
     def streams(self) -> int:

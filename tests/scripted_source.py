@@ -87,6 +87,10 @@ class Scripted:
         self.metadata: Scripted | None = None
         """What answers requests for metadata alone."""
 
+    @property
+    def server(self) -> str:
+        return "https://scripted"
+
     def metadata_only(self) -> Scripted:
         self.metadata = self.metadata or Scripted()
         return self.metadata

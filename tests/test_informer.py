@@ -79,6 +79,10 @@ class Script:
         for part in parts:
             self._live.put_nowait(part)
 
+    @property
+    def server(self) -> str:
+        return "https://scripted"
+
     def metadata_only(self) -> Script:
         return self.metadata
 

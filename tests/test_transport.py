@@ -27,6 +27,12 @@ async def drained(body: ResponseBody) -> None:
         pass
 
 
+async def test_a_server_is_known_by_its_address_and_a_password_is_not_part_of_it(client_of: ClientOf) -> None:
+    """Proxies tell clusters apart by path."""
+    async with Transport(client_of("https://me:secret@rancher:8443/k8s/clusters/c-1/")) as transport:
+        assert transport.server == "https://rancher:8443/k8s/clusters/c-1"
+
+
 async def raw_server(reply: bytes) -> tuple[asyncio.Server, str]:
     """A server that gives the same bytes to anybody and hangs up."""
 

@@ -21,9 +21,19 @@ from aioinformer.errors import (
     Unauthorized,
     api_error,
 )
-from aioinformer.listwatch import HEALTHY_WATCH
-from aioinformer.transitions import Happening, State
-from tests.listwatch.scripted import STREAM, Conversation, watch, watching
+from aioinformer.listwatch import HEALTHY_WATCH, ListWatch
+from aioinformer.transitions import After, Happening, State
+from tests.listwatch.scripted import STREAM, Conversation, Extremes, watch, watching
+
+
+def test_a_version_of_an_earlier_life_is_watched_from_and_given_up_when_it_has_expired() -> None:
+    """Without a snapshot before; with one after."""
+    machine = ListWatch(Extremes())
+    machine.resume("17")
+    assert machine.request() == watch("17")
+    machine.opened(1.0)
+    assert machine.failed(ResourceExpired(410), 1.0).after is After.SNAPSHOT
+    assert machine.request() == STREAM
 
 
 def test_a_clean_end_after_events_is_followed_at_once_from_the_last_version() -> None:
