@@ -77,6 +77,10 @@ class Codec:
         self.decompress: Callable[[bytes], bytes] = context.decompress
         """What ``compress`` made, undone."""
 
+    def retire(self) -> None:
+        """Only decompress from now on: what compressing takes, some hundred kilobytes, is let go."""
+        self._compressor = None
+
     def compress(self, data: bytes) -> bytes:
         """One frame, in an object of its own size.
 

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from aioinformer.compression import Codec, available, spread
+from aioinformer.objects import UncutRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aioinformer.objects import Stored
 
-__all__ = ["BURST", "PackedRecord", "Packer", "Storage", "StorageStatus"]
+__all__ = ["BURST", "STAGED", "PackedRecord", "Packer", "Storage", "StorageStatus"]
 
 Storage = Literal["compressed", "plain"]
 
@@ -27,6 +28,8 @@ WORTHWHILE = 1024 * 1024
 """Bytes to pack that are worth a dictionary, which takes half of that itself with its tables."""
 BURST = 16 * 1024 * 1024
 """Bytes that may wait, plain, to be packed."""
+STAGED = 2 * 1024 * 1024
+"""The same in a snapshot: nobody waits for its single objects, and what was plain leaves holes in memory."""
 LARGEST = 2 * 1024 * 1024
 """Bytes of an object that is packed: more takes longer than the loop should be held."""
 SAMPLES = 64
@@ -186,7 +189,9 @@ class Packer:
 
     def wants(self, record: Stored) -> bool:
         """Whether it is worth trying to pack."""
-        return self.mode == "compressed" and len(record.raw) <= LARGEST
+        if self.mode == "plain":
+            return False
+        return len(record.uncut if type(record) is UncutRecord else record.raw) <= LARGEST
 
     def is_ready(self, waiting_bytes: int) -> bool:
         """Whether there is a dictionary that suits, or enough to pack for making one."""
@@ -205,12 +210,15 @@ class Packer:
     def learn(self, records: Sequence[Stored]) -> None:
         """Make a dictionary from these, in about a millisecond; if that does not work, there is what there was before."""
         self._patience = min(2 * self._patience, BURST) if self._codec is None else 2 * self._patience
+        former = self._codec
         try:
             self._codec = Codec([records[place].raw for place in spread(len(records), SAMPLES)])
         except ValueError as error:
             if self._codec is None:
                 self._trouble = str(error)
             return
+        if former is not None:
+            former.retire()
         self._trouble = ""
         self.dictionaries += 1
         self._expected = None

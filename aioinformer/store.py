@@ -15,7 +15,7 @@ import msgspec
 from aioinformer.batches import Change, Delta
 from aioinformer.errors import InvalidOption, ObjectRejected
 from aioinformer.objects import digest, raw_metadata
-from aioinformer.packing import BURST, Packer, StorageStatus
+from aioinformer.packing import BURST, STAGED, Packer, StorageStatus
 from aioinformer.quarantine import Quarantined, forget_frames, origin
 from aioinformer.table import SLICE, Index, Table
 from aioinformer.wire import decode_item
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from aioinformer.batches import Deltas, SnapshotPage
-    from aioinformer.objects import Record, Stored
+    from aioinformer.objects import Fresh, Stored
     from aioinformer.packing import Storage
 
-    Admission = Callable[[Record], Record | None]
+    Admission = Callable[[Fresh], Fresh | None]
     IndexFunction = Callable[[Stored], Iterable[str]]
 
 __all__ = ["SLICE", "Store"]
@@ -212,7 +212,8 @@ class Store:
     @property
     def is_pressed(self) -> bool:
         """Whether so much waits to be packed that it cannot wait for a quiet moment."""
-        return any(table.waiting_bytes > BURST for table in self._tables)
+        staged = self._staged
+        return self._live.waiting_bytes > BURST or (staged is not None and staged.waiting_bytes > STAGED)
 
     @property
     def can_pack(self) -> bool:
@@ -276,12 +277,12 @@ class Store:
         if self.touched is not None:
             self.touched.add(key)
 
-    def _remove(self, key: str, final: Record | None = None) -> list[Change]:
+    def _remove(self, key: str, final: Fresh | None = None) -> list[Change]:
         self.quarantine.pop(key, None)
         old = self._live.pop(key)
         return [] if old is None else [Change(key, old, None, self._final(old, final))]
 
-    def _final(self, old: Stored, final: Record | None) -> Stored | None:
+    def _final(self, old: Stored, final: Fresh | None) -> Stored | None:
         """The last state of a removed object, admitted like any other; the cached one where that does not work.
 
         ``None`` when it is not known, or is another object's: then the cached one's own removal was missed.
@@ -333,7 +334,7 @@ class Store:
             self._staged.put(live.key, live, self._live.values_of(key))  # under the string that is in use already
             self._restaged.pop(key, None)
 
-    def _prepare(self, key: str, record: Record) -> tuple[Record | None, dict[str, tuple[str, ...]]] | None:
+    def _prepare(self, key: str, record: Fresh) -> tuple[Fresh | None, dict[str, tuple[str, ...]]] | None:
         """The record to keep (``None``: leave it out) and its index values; ``None`` if it went into quarantine."""
         try:
             kept = record if self._admit is None else self._admit(record)

@@ -129,6 +129,7 @@ class Subscription(Generic[T]):
         self._terms = terms
         self._scope = terms.scope
         self._backlog = Backlog(terms.max_pending)
+        self._in_order = self._backlog.in_order
         self._initial: list[Stored] = []
         self._synced_version: str | None = None
         self._due: deque[str] = deque()
@@ -229,9 +230,9 @@ class Subscription(Generic[T]):
             self._consumed()
         if self._clock() >= self._turn_ends:
             await self._give_a_turn()
-        change = None if self._is_behind_live else self._backlog.pop()
-        if change is None:
+        if self._synced_version is not None or not self._in_order:
             return await self._other_event()
+        change = self._in_order.popleft()
         new, old = change.new, change.old
         if new is None or old is None:
             return self._event(change)
