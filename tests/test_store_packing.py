@@ -79,8 +79,9 @@ def test_every_way_to_read_gives_what_was_there_before() -> None:
     assert seen(store.records()) == seen(records)
     for namespace in {record.namespace for record in records}:
         assert seen(store.records(namespace)) == seen(r for r in records if r.namespace == namespace)
-    for node in {node for record in records for node in by_node(record)}:
-        assert seen(store.by_index("node", node)) == seen(r for r in records if node in by_node(r))
+    for record in records:
+        there = [each for each in records if by_node(each) == by_node(record)]
+        assert seen(store.by_index("node", next(iter(by_node(record))))) == seen(there)
     assert not any(store.is_damaged(record.key) for record in records)
     assert [store.digest(record.key) for record in records] == [digest(record) for record in records]
 
