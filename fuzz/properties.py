@@ -116,13 +116,16 @@ def page_reading(data: bytes) -> None:
     The first bytes say where to cut the rest, and how many objects to take at a time.
     """
     body, chunks = _in_chunks(data)
-    outcomes: list[object] = []
-    for read in (lambda: _read_whole(body), lambda: _read_in_chunks(chunks, 1 + sum(data[:1]) // 16)):
-        try:
-            outcomes.append(read())
-        except (MalformedResponse, APIError) as error:
-            outcomes.append((type(error), getattr(error, "status", None)))
-    assert outcomes[0] == outcomes[1]
+    count = 1 + sum(data[:1]) // 16
+    assert _outcome(lambda: _read_whole(body)) == _outcome(lambda: _read_in_chunks(chunks, count))
+
+
+def _outcome(read: Callable[[], object]) -> object:
+    """What was read, or the kind of error."""
+    try:
+        return read()
+    except (MalformedResponse, APIError) as error:
+        return type(error), getattr(error, "status", None)
 
 
 def _read_whole(body: bytes) -> object:
