@@ -113,7 +113,7 @@ def page(body: bytes) -> None:
 def page_reading(data: bytes) -> None:
     """A page read while it arrives says what it says as a whole, whatever the chunks: objects, version, token, or what is wrong.
 
-    The first bytes say where to cut the rest, and how many objects to take at a time.
+    The first bytes say where to cut the rest, how many objects to take at a time, and whether to take all that there are.
     """
     body, chunks = _in_chunks(data)
     count = 1 + sum(data[:1]) // 16
@@ -141,6 +141,8 @@ def _read_in_chunks(chunks: list[bytes], count: int) -> object:
         while taken := reader.take(count):
             assert len(taken) <= count
             items += taken
+            if count % 2:  # the rest waits for the next chunk, or for the end
+                break
     assert reader.length == sum(map(len, chunks))
     found = reader.close()
     items += [decode_item(raw, found.kind, found.api_version) for raw in found.items]
