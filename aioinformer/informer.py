@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aioinformer.options import Indexer, InformerSpec
     from aioinformer.quarantine import Quarantined
     from aioinformer.resource import GroupVersionResource, ResourceName
+    from aioinformer.selectors import SelectorLike
     from aioinformer.status import InformerStatus
 
 __all__ = ["Informer"]
@@ -143,9 +144,7 @@ class Informer(Generic[T]):
         """The object, or ``None``; ``name`` may be a whole key; see ``Lister.get``."""
         return self.lister.get(name, namespace)
 
-    def list(
-        self, namespace: str | None = None, label_selector: str | Mapping[str, str] | LabelSelector | None = None
-    ) -> builtins.list[T]:
+    def list(self, namespace: str | None = None, label_selector: SelectorLike = None) -> builtins.list[T]:
         """The objects of a namespace, or of all, that match a label selector; see ``Lister.list``."""
         return self.lister.list(namespace, label_selector)
 
@@ -168,9 +167,19 @@ class Informer(Generic[T]):
         per cached object, at once.
 
         Raises:
-            InvalidOption: there is an index of this name.
+            InvalidOption: there is an index of this name, or what was given is no function.
         """
+        if not callable(indexer):
+            raise InvalidOption(f"indexer is a function of an object, or one of aioinformer.indexers, not {indexer!r}")
         self._store.add_indexer(name, index_function(indexer, self._view))
+
+    def remove_indexer(self, name: str) -> None:
+        """Forget an index, whoever asked for it: from now on reads by it raise ``InvalidOption``, and its memory is free.
+
+        Raises:
+            InvalidOption: there is no index of this name.
+        """
+        self._store.remove_indexer(name)
 
     def __len__(self) -> int:
         return len(self._store)
@@ -185,7 +194,7 @@ class Informer(Generic[T]):
         self,
         *,
         namespace: str | None = None,
-        label_selector: str | Mapping[str, str] | LabelSelector | None = None,
+        label_selector: SelectorLike = None,
         replay: bool = True,
         resync: float | None = None,
         max_pending: int = DEFAULT_MAX_PENDING,

@@ -14,6 +14,7 @@ import msgspec
 
 from aioinformer.batches import Change, Delta
 from aioinformer.errors import InvalidOption, ObjectRejected
+from aioinformer.indexers import ReadyMade
 from aioinformer.objects import digest, raw_metadata
 from aioinformer.packing import BURST, Packer, StorageStatus
 from aioinformer.quarantine import Quarantined, forget_frames, origin
@@ -21,11 +22,12 @@ from aioinformer.table import SLICE, Index, Table
 from aioinformer.wire import decode_item
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from aioinformer.batches import Deltas, SnapshotPage
     from aioinformer.objects import Record, Stored
     from aioinformer.packing import Storage
+    from aioinformer.selectors import LabelSelector
 
     Admission = Callable[[Record], Record | None]
     IndexFunction = Callable[[Stored], Iterable[str]]
@@ -179,17 +181,46 @@ class Store:
             return list(records.values())
         return [records[key] for key in self._live.namespaces.get(namespace, ())]
 
+    def select(self, namespace: str | None, selector: LabelSelector) -> list[Stored]:
+        """The records of a namespace, or of all, that match; of those that have to be looked at, as few as indexes permit."""
+        if not selector:
+            return self.records(namespace)
+        keys = self._narrowest(namespace, selector)
+        records = self.records(namespace) if keys is None else [self._live.records[key] for key in keys]
+        return [
+            record
+            for record in records
+            if (keys is None or namespace is None or record.namespace == namespace) and selector.matches(record.labels)
+        ]
+
+    def _narrowest(self, namespace: str | None, selector: LabelSelector) -> list[str] | None:
+        """The fewest keys among which some index has all that can match; ``None`` if the namespace has no more."""
+        live = self._live
+        fewest = len(live.records if namespace is None else live.namespaces.get(namespace, ()))
+        found: list[Collection[str]] | None = None
+        for name, indexer in self._indexers.items():
+            if not isinstance(indexer, ReadyMade):
+                continue
+            for requirement in selector.requirements:
+                values = indexer.values_for(requirement)
+                if values is None:
+                    continue
+                lists = [live.indexes[name].keys_of(value) for value in values]
+                if (count := sum(map(len, lists))) < fewest:
+                    fewest, found = count, lists
+        return None if found is None else [key for keys in found for key in keys]
+
     def keys(self, namespace: str | None = None) -> list[str]:
         """All keys, or one namespace's, in the same order."""
         return list(self._live.records if namespace is None else self._live.namespaces.get(namespace, ()))
 
     def by_index(self, index: str, value: str) -> list[Stored]:
         """The records that have this value in the index."""
-        return [self._live.records[key] for key in self._index(index).by_value.get(value, ())]
+        return [self._live.records[key] for key in self._index(index).keys_of(value)]
 
     def index_keys(self, index: str, value: str) -> list[str]:
         """The keys that have this value in the index."""
-        return list(self._index(index).by_value.get(value, ()))
+        return list(self._index(index).keys_of(value))
 
     def index_values(self, index: str) -> list[str]:
         """All values that some object has in the index."""
@@ -240,6 +271,22 @@ class Store:
         for table, index in zip(self._tables, built, strict=True):
             table.indexes[name] = index
         self._indexers[name] = function
+
+    def remove_indexer(self, name: str) -> None:
+        """Forget an index.
+
+        Raises:
+            InvalidOption: there is no index of this name.
+        """
+        self._index(name)
+        del self._indexers[name]
+        for table in self._tables:
+            del table.indexes[name]
+
+    def index_values_of(self, index: str, record: Stored) -> tuple[str, ...]:
+        """The values that an object has, or would have, in the index; what the user's function raises passes through."""
+        self._index(index)
+        return _values(self._indexers[index], record)
 
     def _index(self, name: str) -> Index:
         try:
@@ -386,7 +433,11 @@ def _replaced(key: str, old: Stored | None, new: Stored) -> list[Change]:
 
 
 def _values(function: IndexFunction, record: Stored) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(function(record)))
+    values = tuple(dict.fromkeys(function(record)))
+    for value in values:
+        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # it is the user's function
+            raise TypeError(f"an indexer gives strings, not {type(value).__name__}")
+    return values
 
 
 def _built(table: Table, function: IndexFunction) -> Index:
