@@ -150,16 +150,17 @@ def _of_document(document: Mapping[str, Any]) -> list[Requirement]:
     unknown = sorted(map(str, document.keys() - {"matchLabels", "matchExpressions"}))
     if unknown:
         raise InvalidSelector(f"a label selector has matchLabels and matchExpressions, and no {unknown[0]!r}")
-    labels, expressions = document.get("matchLabels") or {}, document.get("matchExpressions") or ()
+    labels: Any = document.get("matchLabels") or {}
+    expressions: Any = document.get("matchExpressions") or ()
     if not isinstance(labels, Mapping):
         raise InvalidSelector(f"matchLabels is a mapping of labels, not {type(labels).__name__}")
-    if not isinstance(expressions, Sequence):
+    if not isinstance(expressions, list | tuple):
         raise InvalidSelector(f"matchExpressions is a list of expressions, not {type(expressions).__name__}")
     found = [_equal(key, value) for key, value in cast("Mapping[str, str]", labels).items()]
-    return found + [_of_expression(expression) for expression in expressions]
+    return found + [_of_expression(expression) for expression in cast("Sequence[object]", expressions)]
 
 
-def _of_expression(expression: Any) -> Requirement:
+def _of_expression(expression: object) -> Requirement:
     if not isinstance(expression, Mapping):
         raise InvalidSelector(
             f"an expression is a mapping with key, operator and values, not {type(expression).__name__}"
