@@ -59,7 +59,8 @@ class LineSplitter:
         start, end, lines = 0, first, list[Line]()
         if self._unfinished:
             line = b"".join((self._unfinished, chunk[:first]))
-            lines.append((line, 0, len(line)))
+            if line != b"\r":
+                lines.append((line, 0, len(line)))
             start, end = first + 1, chunk.find(b"\n", first + 1)
         while end >= 0:
             if end > start and not (end == start + 1 and chunk[start] == _RETURN):
@@ -188,11 +189,16 @@ def without_managed_fields(buffer: bytes, start: int, end: int, value: msgspec.R
 
     The rest stays byte for byte as it is.
     """
-    metadata = buffer.find(_METADATA, start, start + _NEAR)
+    metadata = buffer.find(_METADATA, start, min(start + _NEAR, end))
     field = buffer.find(_MANAGED_FIELDS, metadata, end)
     after = field + len(_MANAGED_FIELDS) + len(value)
     in_front = metadata > 0 and buffer.count(b"{", start, metadata) == 1  # of anything that is nested
-    if not in_front or buffer[field + len(_MANAGED_FIELDS) : after] != bytes(value):
+    if (
+        not in_front
+        or buffer[field + len(_MANAGED_FIELDS) : after] != bytes(value)
+        or buffer[field - 1 : field] not in {b",", b"{"}  # it is the end of another name
+        or buffer.find(_MANAGED_FIELDS, after, end) >= 0  # one of them is nested
+    ):
         return _reencoded_without_managed_fields(buffer[start:end])
     if buffer[field - 1] == _COMMA:
         field -= 1

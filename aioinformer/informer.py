@@ -52,7 +52,7 @@ class Informer(Generic[T]):
     def __init__(self, spec: InformerSpec) -> None:
         self._spec = spec
         self._view: Callable[[Any], T] = spec.view()
-        self._mirror = Mirror(spec)
+        self._mirror = Mirror(spec, self._view)
         self._store = self._mirror.store
         self._bell = self._mirror.bell
         builtin = spec.builtin

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from aioinformer.audit import AuditReport
     from aioinformer.batches import Batch
-    from aioinformer.options import InformerSpec
+    from aioinformer.options import InformerSpec, View
 
 __all__ = ["AuditableSource", "Mirror"]
 
@@ -49,9 +49,9 @@ class AuditableSource(Source, Protocol):
 class Mirror:
     """Keeps ``store`` like a source, and tells ``fanout`` and ``bell`` of it; from ``start`` until ``aclose``."""
 
-    def __init__(self, spec: InformerSpec) -> None:
+    def __init__(self, spec: InformerSpec, view: View) -> None:
         self.spec = spec
-        self.store = Store(spec.index_functions(), spec.admission(), strict=spec.strict, storage=spec.storage)
+        self.store = Store(spec.index_functions(view), spec.admission(view), strict=spec.strict, storage=spec.storage)
         self.fanout = Fanout()
         self.bell = Bell()
         self.stopped = False

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from aioinformer.objects import Stored
 
-__all__ = ["BURST", "PackedRecord", "Packer", "Storage", "StorageStatus"]
+__all__ = ["BURST", "STAGED", "PackedRecord", "Packer", "Storage", "StorageStatus"]
 
 Storage = Literal["compressed", "plain"]
 
@@ -27,6 +27,8 @@ WORTHWHILE = 1024 * 1024
 """Bytes to pack that are worth a dictionary, which takes half of that itself with its tables."""
 BURST = 16 * 1024 * 1024
 """Bytes that may wait, plain, to be packed."""
+STAGED = 2 * 1024 * 1024
+"""The same in a snapshot: nobody waits for its single objects, and what was plain leaves holes in memory."""
 LARGEST = 2 * 1024 * 1024
 """Bytes of an object that is packed: more takes longer than the loop should be held."""
 SAMPLES = 64
@@ -36,6 +38,8 @@ JUDGED = 256
 """Packed objects that a dictionary is judged by."""
 DECAYED = 1.3
 """How many times worse than at first a dictionary may become."""
+HARDLY = 0.9
+"""A ratio that is not worth much."""
 
 UID: Final = 16
 """Bytes of a uid in RFC 9562's form."""
@@ -126,7 +130,7 @@ def head(uid: str, resource_version: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class StorageStatus:
-    """How a cache keeps its objects, as of now."""
+    """How a cache keeps its objects, as of now. Those neither packed nor waiting are larger than 2 MiB, or would not get smaller."""
 
     mode: Storage
     packed: int
@@ -148,16 +152,16 @@ class Packer:
 
     __slots__ = (
         "_codec", "_expected", "_judged", "_label_sets", "_packed_since", "_patience",
-        "_plain_bytes", "_small_bytes", "dictionaries", "mode", "note",
+        "_plain_bytes", "_small_bytes", "_trouble", "dictionaries", "mode",
     )  # fmt: skip
 
     def __init__(self, mode: Storage = "compressed") -> None:
         self.mode: Storage = mode
-        self.note = ""
+        self._trouble = ""
         self.dictionaries = 0
         """How many were made so far."""
         if mode == "compressed" and not available():
-            self.mode, self.note = "plain", "no compression on this platform: zstandard cannot be imported"
+            self.mode, self._trouble = "plain", "no compression on this platform: zstandard cannot be imported"
         self._codec: Codec | None = None
         self._label_sets: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
         self._patience = WORTHWHILE
@@ -174,13 +178,22 @@ class Packer:
         """Bytes after packing for each before, lately."""
         return self._small_bytes / self._plain_bytes if self._plain_bytes else self._expected
 
+    @property
+    def note(self) -> str:
+        """Why objects that might be packed are not; ``""`` if there is nothing to say."""
+        if not self._trouble and (self.ratio or 0) > HARDLY:
+            return "these objects hardly get smaller; those that get larger are kept as they came"
+        return self._trouble
+
     def wants(self, record: Stored) -> bool:
         """Whether it is worth trying to pack."""
         return self.mode == "compressed" and len(record.raw) <= LARGEST
 
     def is_ready(self, waiting_bytes: int) -> bool:
-        """Whether there is a dictionary, or enough to pack for making one."""
-        return self._codec is not None or waiting_bytes >= self._patience
+        """Whether there is a dictionary that suits, or enough to pack for making one."""
+        if self._codec is None:
+            return waiting_bytes >= min(self._patience, BURST)
+        return waiting_bytes >= WORTHWHILE or not self.has_to_learn
 
     @property
     def has_to_learn(self) -> bool:
@@ -191,14 +204,18 @@ class Packer:
         return decayed and self._packed_since >= self._patience
 
     def learn(self, records: Sequence[Stored]) -> None:
-        """Make a dictionary from these, in about a millisecond; ``note`` says why if that does not work."""
+        """Make a dictionary from these, in about a millisecond; if that does not work, there is what there was before."""
         self._patience = min(2 * self._patience, BURST) if self._codec is None else 2 * self._patience
+        former = self._codec
         try:
             self._codec = Codec([records[place].raw for place in spread(len(records), SAMPLES)])
         except ValueError as error:
-            self.note = str(error)
+            if self._codec is None:
+                self._trouble = str(error)
             return
-        self.note = ""
+        if former is not None:
+            former.retire()
+        self._trouble = ""
         self.dictionaries += 1
         self._expected = None
         self._packed_since = 0
@@ -210,7 +227,12 @@ class Packer:
         if codec is None:
             return None
         raw = record.raw
-        blob = head(record.uid, record.resource_version) + codec.compress(raw)
+        try:
+            frame = codec.compress(raw)
+        except ValueError as error:
+            self._codec, self._trouble = None, str(error)
+            return None
+        blob = head(record.uid, record.resource_version) + frame
         self._judge(len(raw), len(blob))
         if len(blob) >= len(raw):
             return None

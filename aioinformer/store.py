@@ -16,7 +16,7 @@ from aioinformer.batches import Change, Delta
 from aioinformer.errors import InvalidOption, ObjectRejected
 from aioinformer.indexers import ReadyMade
 from aioinformer.objects import digest, raw_metadata
-from aioinformer.packing import BURST, Packer, StorageStatus
+from aioinformer.packing import BURST, STAGED, Packer, StorageStatus
 from aioinformer.quarantine import Quarantined, forget_frames, origin
 from aioinformer.table import SLICE, Index, Table
 from aioinformer.wire import decode_item
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     IndexFunction = Callable[[Stored], Iterable[str]]
 
 __all__ = ["SLICE", "Store"]
-
-PACKED_AT_ONCE = 64
-"""Objects that are packed before the loop gets a turn."""
 
 
 class Store:
@@ -80,6 +77,7 @@ class Store:
                 self._touch(item.key)
                 changes += self._remove(item.key)
             else:
+                self._touch(item.key)
                 self._set_aside(Quarantined(item.key, item.resource_version, item.error, item.raw_metadata))
         self.resource_version = batch.resource_version or self.resource_version
         return changes
@@ -137,7 +135,9 @@ class Store:
         return not self._distrusted.isdisjoint(keys)
 
     def digest(self, key: str) -> int | None:
-        """The digest of what came under a key, be it cached or left out; ``None`` if nothing did."""
+        """The digest of what came under a key last, be it cached, left out or set aside; ``None`` if nothing did, or if that is unknown."""
+        if key in self.quarantine:
+            return self.quarantine[key].digest()
         record = self._live.records.get(key)
         return self._live.left_out.get(key) if record is None else digest(record)
 
@@ -243,7 +243,8 @@ class Store:
     @property
     def is_pressed(self) -> bool:
         """Whether so much waits to be packed that it cannot wait for a quiet moment."""
-        return any(table.waiting_bytes > BURST for table in self._tables)
+        staged = self._staged
+        return self._live.waiting_bytes > BURST or (staged is not None and staged.waiting_bytes > STAGED)
 
     @property
     def can_pack(self) -> bool:
@@ -251,9 +252,9 @@ class Store:
         return any(table.can_pack for table in self._tables)
 
     def pack(self) -> bool:
-        """Pack some objects, half a millisecond's worth; whether there is more to do."""
+        """Pack some objects, a millisecond's worth; whether there is more to do."""
         live, *staged = self._tables
-        return live.pack(PACKED_AT_ONCE) or any(table.pack(PACKED_AT_ONCE) for table in staged)
+        return live.pack() or any(table.pack() for table in staged)
 
     @property
     def _tables(self) -> tuple[Table, ...]:
@@ -377,7 +378,7 @@ class Store:
         """What the cache holds under this key goes over into the snapshot as it is."""
         live = self._live.records.get(key)
         if live is not None and self._staged is not None:
-            self._staged.put(key, live, self._live.values_of(key))
+            self._staged.put(live.key, live, self._live.values_of(key))  # under the string that is in use already
             self._restaged.pop(key, None)
 
     def _prepare(self, key: str, record: Record) -> tuple[Record | None, dict[str, tuple[str, ...]]] | None:

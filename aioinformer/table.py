@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections import OrderedDict
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from aioinformer.packing import PackedRecord
@@ -18,6 +18,10 @@ __all__ = ["SLICE", "Index", "Table"]
 
 SLICE = 500
 """Objects that are compared, or let go, before the loop gets a turn: a millisecond's worth."""
+PACKED_AT_ONCE, PACKED_BYTES = 64, 512 * 1024
+"""Objects that are packed before the loop gets a turn, and bytes after which no further one is: a millisecond's worth."""
+LEARNT_FROM = 4096
+"""Objects that a dictionary's samples are drawn from, at most."""
 
 
 class Index:
@@ -38,9 +42,7 @@ class Index:
         if self.values_of(key) == values:
             return
         self.discard(key)
-        values = tuple(
-            sys.intern(value) if type(value) is str else value for value in values
-        )  # one string for many keys
+        values = tuple(map(self._known, values))
         if values:
             self.by_key[key] = values[0] if len(values) == 1 else values
         for value in values:
@@ -62,6 +64,12 @@ class Index:
         """The values of a key."""
         values = self.by_key.get(key, ())
         return values if isinstance(values, tuple) else (values,)
+
+    def _known(self, value: str) -> str:
+        """The very string that is in use for this value already: one for many keys."""
+        for key in self.by_value.get(value, ()):
+            return next((known for known in self.by_key.get(key, ()) if known == value), value)
+        return value
 
     def holds(self, key: str, values: tuple[str, ...]) -> bool:
         """Whether a key is found under just these values."""
@@ -150,17 +158,23 @@ class Table:
         """Whether records wait for it, and there are enough for a dictionary or there is one already."""
         return bool(self._waiting) and self._packer.is_ready(self.waiting_bytes)
 
-    def pack(self, count: int) -> bool:
+    def pack(self) -> bool:
         """Pack some of the records that wait for it; whether there is more to do."""
         packer, waiting = self._packer, self._waiting
         if not self.can_pack:
             return False
         if packer.has_to_learn:
-            packer.learn([self.records[key] for key in waiting])
-        for _ in range(min(count, len(waiting))):
+            packer.learn([self.records[key] for key in islice(waiting, LEARNT_FROM) if key in self.records])
+            if not self.can_pack:  # nothing could be learnt: again when there is more
+                return False
+        enough = self.waiting_bytes - PACKED_BYTES
+        for _ in range(min(PACKED_AT_ONCE, len(waiting))):
+            if self.waiting_bytes <= enough:
+                break
             key, size = waiting.popitem(last=False)
             self.waiting_bytes -= size
-            packed = packer.pack(key, self.records[key])
+            record = self.records.get(key)  # a damaged cache is for an audit to find, not a reason to stop
+            packed = None if record is None else packer.pack(key, record)
             if packed is not None:
                 self.records[key] = packed
                 self._count(packed, 1)

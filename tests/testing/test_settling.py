@@ -161,6 +161,28 @@ class TestSubscriptions:
 
         run(scenario)
 
+    def test_whoever_took_over_from_another_task_is_waited_for(self) -> None:
+        """Though it has never had to wait for an event: it is slow, and there was always one."""
+
+        async def scenario(house: House) -> None:
+            server, factory = house
+            pods = factory.informer("pods")
+            for name in "abc":
+                server.create("pods", pod(name))
+            seen: list[str] = []
+            events = pods.events()
+            first = asyncio.create_task(follow(events, seen, 5.0))
+            await pods.wait_for_cache_sync(10)
+            await asyncio.sleep(1)
+            first.cancel()
+            server.create("pods", pod("d"))
+            second = asyncio.create_task(follow(events, seen, 5.0))
+            await settle(server, factory)
+            assert seen[-1] == "default/d"
+            second.cancel()
+
+        run(scenario)
+
     def test_what_a_finished_task_left_is_nobodys(self) -> None:
         async def scenario(house: House) -> None:
             server, factory = house
