@@ -43,6 +43,7 @@ from aioinformer.resource import APIResource, GroupVersionResource
 from aioinformer.selectors import LabelSelector
 from aioinformer.status import InformerState, InformerStatus
 from aioinformer.subscription import Subscription
+from aioinformer.writing import Writer
 
 __version__ = "0.1.0.dev0"
 
@@ -99,4 +100,5 @@ __all__ = [
     "UnknownResource",
     "Updated",
     "WaitTimeout",
+    "Writer",
 ]

@@ -20,6 +20,7 @@ from aioinformer.states import StateChanges
 from aioinformer.status import advice
 from aioinformer.subscription import DEFAULT_MAX_PENDING, Overflow, Scope, Subscription, Terms
 from aioinformer.waiting import check_timeout, until_holds
+from aioinformer.writing import Writer
 
 if TYPE_CHECKING:
     import builtins
@@ -351,6 +352,21 @@ class Informer(Generic[T]):
             ) from None
         if not reached(self.resource_version):
             raise self._mirror.closed_error()
+
+    def writing(self, timeout: float | None = None) -> Writer[T]:
+        """A view of this informer that is never behind what its writer wrote; see ``Writer``.
+
+            async with informer.writing(timeout=30) as mine:
+                if not mine.by_index("owner", uid):
+                    mine.wrote(await api.create_namespaced_pod(namespace, body))
+
+        Args:
+            timeout: seconds that leaving ``async with`` waits, at most, until the cache holds what was written.
+
+        Raises:
+            InvalidOption: ``timeout`` is no number of seconds.
+        """
+        return Writer(self._mirror, self._view, timeout=timeout)
 
     async def aclose(self) -> None:
         """Stop this informer alone: its watch, its subscriptions, its waiters. The cache can still be read, as it last was.

@@ -11,14 +11,14 @@ import re
 import sys
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["build_model", "model_builder"]
+__all__ = ["build_model", "document_of", "model_builder"]
 
 M = TypeVar("M")
 _LIST = re.compile(r"list\[(.+)\]")
@@ -31,6 +31,20 @@ def build_model(model: type[M], raw: bytes) -> M:
     """An instance of ``model`` from an object's JSON; see ``model_builder``."""
     build: Callable[[bytes], M] = model_builder(model)
     return build(raw)
+
+
+def document_of(instance: Any) -> dict[str, Any]:
+    """The JSON document of a Kubernetes client's model: with the API's names, and without what is ``None``."""
+    given = ((key, getattr(instance, name)) for name, key in instance.attribute_map.items())
+    return {key: _plain(value) for key, value in given if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return list(map(_plain, cast("list[object]", value)))
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in cast("dict[str, object]", value).items()}
+    return document_of(value) if hasattr(value, "attribute_map") else value
 
 
 def model_builder(model: type[Any]) -> Callable[[bytes], Any]:

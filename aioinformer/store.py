@@ -14,7 +14,6 @@ import msgspec
 
 from aioinformer.batches import Change, Delta
 from aioinformer.errors import InvalidOption, ObjectRejected
-from aioinformer.indexers import ReadyMade
 from aioinformer.objects import digest, raw_metadata
 from aioinformer.packing import BURST, STAGED, Packer, StorageStatus
 from aioinformer.quarantine import Quarantined, forget_frames, origin
@@ -22,7 +21,7 @@ from aioinformer.table import SLICE, Index, Table
 from aioinformer.wire import decode_item
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from aioinformer.batches import Deltas, SnapshotPage
     from aioinformer.objects import Record, Stored
@@ -185,30 +184,13 @@ class Store:
         """The records of a namespace, or of all, that match; of those that have to be looked at, as few as indexes permit."""
         if not selector:
             return self.records(namespace)
-        keys = self._narrowest(namespace, selector)
+        keys = self._live.narrowest(self._indexers, namespace, selector)
         records = self.records(namespace) if keys is None else [self._live.records[key] for key in keys]
         return [
             record
             for record in records
             if (keys is None or namespace is None or record.namespace == namespace) and selector.matches(record.labels)
         ]
-
-    def _narrowest(self, namespace: str | None, selector: LabelSelector) -> list[str] | None:
-        """The fewest keys among which some index has all that can match; ``None`` if the namespace has no more."""
-        live = self._live
-        fewest = len(live.records if namespace is None else live.namespaces.get(namespace, ()))
-        found: list[Collection[str]] | None = None
-        for name, indexer in self._indexers.items():
-            if not isinstance(indexer, ReadyMade):
-                continue
-            for requirement in selector.requirements:
-                values = indexer.values_for(requirement)
-                if values is None:
-                    continue
-                lists = [live.indexes[name].keys_of(value) for value in values]
-                if (count := sum(map(len, lists))) < fewest:
-                    fewest, found = count, lists
-        return None if found is None else [key for keys in found for key in keys]
 
     def keys(self, namespace: str | None = None) -> list[str]:
         """All keys, or one namespace's, in the same order."""
@@ -283,6 +265,10 @@ class Store:
         del self._indexers[name]
         for table in self._tables:
             del table.indexes[name]
+
+    def admitted(self, record: Record) -> Record | None:
+        """What the cache would keep of a record; ``None``: nothing. What the user's function raises passes through."""
+        return record if self._admit is None else self._admit(record)
 
     def index_values_of(self, index: str, record: Stored) -> tuple[str, ...]:
         """The values that an object has, or would have, in the index; what the user's function raises passes through."""

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from aioinformer.indexers import ReadyMade
 from aioinformer.packing import PackedRecord
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from aioinformer.objects import Stored
     from aioinformer.packing import Packer
+    from aioinformer.selectors import LabelSelector
 
 __all__ = ["SLICE", "Index", "Table"]
 
@@ -67,8 +69,8 @@ class Index:
 
     def _known(self, value: str) -> str:
         """The very string that is in use for this value already: one for many keys."""
-        for key in self.by_value.get(value, ()):
-            return next((known for known in self.by_key.get(key, ()) if known == value), value)
+        for key in self.keys_of(value):
+            return next((known for known in self.values_of(key) if known == value), value)
         return value
 
     def holds(self, key: str, values: tuple[str, ...]) -> bool:
@@ -225,6 +227,24 @@ class Table:
                     if self.indexes.get(name) is not index:
                         break  # it was removed meanwhile, and is kept up no more
                     yield key, key in self.records and value in index.values_of(key)
+
+    def narrowest(
+        self, indexers: Mapping[str, object], namespace: str | None, selector: LabelSelector
+    ) -> list[str] | None:
+        """The fewest keys among which some index has all that can match; ``None`` if the namespace has no more."""
+        fewest = len(self.records if namespace is None else self.namespaces.get(namespace, ()))
+        found: list[Collection[str]] | None = None
+        for name, indexer in indexers.items():
+            if not isinstance(indexer, ReadyMade):
+                continue
+            for requirement in selector.requirements:
+                values = indexer.values_for(requirement)
+                if values is None:
+                    continue
+                lists = [self.indexes[name].keys_of(value) for value in values]
+                if (count := sum(map(len, lists))) < fewest:
+                    fewest, found = count, lists
+        return None if found is None else [key for keys in found for key in keys]
 
     def values_of(self, key: str) -> dict[str, tuple[str, ...]]:
         """What each index says of a key."""

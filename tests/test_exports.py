@@ -60,6 +60,7 @@ PUBLIC = [
     "UnknownResource",
     "Updated",
     "WaitTimeout",
+    "Writer",
 ]
 
 ROOMS = [name for _, name, is_package in pkgutil.iter_modules(aioinformer.__path__) if not is_package]

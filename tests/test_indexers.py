@@ -71,7 +71,8 @@ def test_they_index_what_the_server_sent_whatever_the_model() -> None:
         model=Bare,
         indexers={"app": indexers.label("app"), "node": indexers.node},
     ).checked()
-    store = Store(spec.index_functions(), spec.admission())
+    view = spec.view()
+    store = Store(spec.index_functions(view), spec.admission(view))
     raw = msgspec.json.encode(document({"labels": {"app": "web"}}, spec={"nodeName": "node-1"}))
     store.apply(Deltas([Delta(deleted=False, record=Record("n/a", "u", "1", {"app": "web"}, raw))], "1"))
     assert store.index_keys("app", "web") == store.index_keys("node", "node-1") == ["n/a"]

@@ -230,7 +230,7 @@ class TestPacking:
             fill(eager, *NAMES, version=str(version))
             pack_all(eager)
         for key, record in eager.records.items():
-            in_index = eager.indexes["letter"].by_value[f"value-{record.name[0]}"]
+            in_index = eager.indexes["letter"].keys_of(f"value-{record.name[0]}")
             places: list[Collection[str]] = [eager.namespaces["n"], eager.indexes["letter"].by_key, in_index]
             assert all(next(each for each in place if each == key) is record.key is key for place in places)
         assert len({id(record.labels) for record in eager.records.values()}) == 1
@@ -238,7 +238,7 @@ class TestPacking:
     def test_equal_index_values_are_one_string(self, eager: Table) -> None:
         fill(eager, *NAMES)
         index = eager.indexes["letter"]
-        values = {id(value) for values in index.by_key.values() for value in values}
+        values = {id(value) for key in index.by_key for value in index.values_of(key)}
         assert values == {id(value) for value in index.by_value}
         assert len(values) == 10
 
