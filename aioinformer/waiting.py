@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from aioinformer.errors import InvalidOption, WaitTimeout
+from aioinformer.resource import at_least
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aioinformer.conditions import Condition
     from aioinformer.mirror import Mirror
     from aioinformer.objects import Stored
     from aioinformer.options import InformerSpec
 
-__all__ = ["check_timeout", "until_holds"]
+__all__ = ["Versioned", "check_timeout", "until_all_reach", "until_holds"]
+
+
+class Versioned(Protocol):
+    """An informer, as far as its version goes."""
+
+    @property
+    def resource_version(self) -> str:
+        """Where its cache stands."""
+        ...
+
+    async def wait_for_version(self, resource_version: str) -> None:
+        """Return once it has got there."""
+        ...
+
+    def explain_sync(self) -> str:
+        """How it is doing."""
+        ...
 
 
 def check_timeout(timeout: float | None) -> None:
@@ -49,6 +69,31 @@ async def until_holds(mirror: Mirror, condition: Condition, timeout: float | Non
     mirror.check_alive()
     found = {key: mirror.store.get(key) for key in condition.keys}
     return {key: record for key, record in found.items() if record is not None}
+
+
+async def until_all_reach(informers: Sequence[Versioned], version: str, timeout: float | None) -> None:  # noqa: ASYNC109  # the error says why
+    """Wait until all of them stand at a version or later, at the same moment.
+
+    Raises:
+        InvalidOption, WaitTimeout, InformerClosed, NotRunning: see ``SharedInformerFactory.consistent``.
+    """
+    check_timeout(timeout)
+    try:
+        reached = at_least(version)
+    except ValueError as error:
+        raise InvalidOption(f"at_least: {error}") from None
+
+    def late() -> list[Versioned]:
+        return [informer for informer in informers if not reached(informer.resource_version)]
+
+    deadline = asyncio.timeout(timeout)
+    try:
+        async with deadline:
+            while lagging := late():
+                await lagging[0].wait_for_version(version)
+    except TimeoutError:
+        stands = " | ".join(f"at {i.resource_version or 'none'}: {i.explain_sync()}" for i in late())
+        raise WaitTimeout(f"not all at version {version} within {timeout:g} s: {stands}") from None
 
 
 class _Wait:

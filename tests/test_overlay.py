@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from aioinformer import indexers
 from aioinformer.batches import Delta, Deltas, SnapshotPage
@@ -228,5 +228,5 @@ class OverlayMachine(RuleBasedStateMachine):
         return None if not mentions or mentions[-1][1] else mentions[-1][0].resource_version
 
 
-OverlayMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=30)
-test_a_writer_sees_the_servers_past_never_older_than_its_own = OverlayMachine.TestCase
+def test_a_writer_sees_the_servers_past_never_older_than_its_own() -> None:
+    run_state_machine_as_test(OverlayMachine, settings=settings(max_examples=100, stateful_step_count=30))

@@ -12,7 +12,8 @@ from aioinformer import InformerClosed, InvalidOption, NotRunning, WaitTimeout
 from aioinformer.conditions import condition, deleted, exists, rolled_out, satisfies
 from aioinformer.informer import Informer
 from aioinformer.options import InformerSpec
-from tests.test_informer import PODS, Running, Script, line, pod
+from aioinformer.waiting import until_all_reach
+from tests.test_informer import PODS, Running, Script, bookmark, line, pod
 
 pytestmark = pytest.mark.looptime
 
@@ -156,3 +157,37 @@ async def test_a_model_is_what_comes_back() -> None:
     async with Running(Script().snapshot(9, pod("a", 1)), model=Named) as informer:
         found: Any = await informer.wait_for(exists("d/a"))
         assert found == {"d/a": Named("Pod")}
+
+
+async def test_all_stand_at_a_version_at_the_same_moment() -> None:
+    one, two = Script().snapshot(9), Script().snapshot(12)
+    async with Running(one) as a, Running(two) as b:
+        await asyncio.gather(a.wait_for_cache_sync(), b.wait_for_cache_sync())
+        waiting = asyncio.create_task(until_all_reach([a, b], "20", timeout=60))
+        for script, version in ((two, 21), (one, 19), (one, 20)):
+            await asyncio.sleep(1)
+            assert not waiting.done()
+            script.send(bookmark(version))
+        await waiting
+        await until_all_reach([a, b], "15", timeout=0)
+
+
+async def test_those_that_lag_are_named() -> None:
+    one, two = Script().snapshot(9), Script().snapshot(30)
+    async with Running(one) as a, Running(two) as b:
+        await asyncio.gather(a.wait_for_cache_sync(), b.wait_for_cache_sync())
+        with pytest.raises(WaitTimeout, match=r"not all at version 20 within 5 s: at 9: pods.v1 is live, 0 objects$"):
+            await until_all_reach([a, b], "20", timeout=5)
+        waiting = asyncio.create_task(until_all_reach([a, b], "20", timeout=None))
+        await asyncio.sleep(1)
+        await a.aclose()
+        with pytest.raises(InformerClosed):
+            await waiting
+
+
+async def test_a_version_that_does_not_compare_is_refused() -> None:
+    with pytest.raises(InvalidOption, match="at_least: 'x' is not a resource version"):
+        await until_all_reach([], "x", timeout=5)
+    wrong: Any = "5"
+    with pytest.raises(InvalidOption, match="timeout"):
+        await until_all_reach([], "5", timeout=wrong)
