@@ -112,7 +112,8 @@ class SharedInformerFactory(Groups):
                 a class with a ``__resource__`` attribute. A name without its version is looked up; give the full name,
                 or the same spelling everywhere, to share one informer.
             model: what objects are handed out as, instead of ``KubeObject``: a ``msgspec.Struct`` or dataclass (only the
-                fields it declares are built), or a ``kubernetes_asyncio`` model.
+                fields it declares are built), a model of pydantic 2 (``aioinformer[pydantic]``; it reads the API's names, by
+                aliases or an ``alias_generator``), or a ``kubernetes_asyncio`` model.
             **options: see ``InformerOptions``.
 
         Raises:
