@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from aioinformer.compression import Codec, available, spread
+from aioinformer.objects import UncutRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,7 +188,9 @@ class Packer:
 
     def wants(self, record: Stored) -> bool:
         """Whether it is worth trying to pack."""
-        return self.mode == "compressed" and len(record.raw) <= LARGEST
+        if self.mode == "plain":
+            return False
+        return len(record.uncut if type(record) is UncutRecord else record.raw) <= LARGEST
 
     def is_ready(self, waiting_bytes: int) -> bool:
         """Whether there is a dictionary that suits, or enough to pack for making one."""

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from aioinformer.indexers import ReadyMade
+from aioinformer.objects import UncutRecord
 from aioinformer.packing import PackedRecord
 
 if TYPE_CHECKING:
@@ -131,13 +132,20 @@ class Table:
         elif type(old) is PackedRecord:
             key = old.key  # the very string that is in use already
             self._count(old, -1)
-        self.records[key] = record
+        size = 0
         if type(record) is PackedRecord:
-            self._unlist(key)
             self._count(record, 1)
         elif self._packer.wants(record):
-            self._enlist(key, len(record.raw))
-        else:
+            size = len(record.uncut if type(record) is UncutRecord else record.raw)
+        elif type(record) is UncutRecord:
+            record = record.cut()
+        self.records[key] = record
+        if size:
+            waiting = self._waiting
+            self.waiting_bytes += size - waiting.get(key, 0)
+            waiting[key] = size
+            waiting.move_to_end(key)
+        elif self._waiting:
             self._unlist(key)
         for name, index_values in values.items():
             self.indexes[name].put(key, index_values)
@@ -145,12 +153,6 @@ class Table:
     def _count(self, record: PackedRecord, by: int) -> None:
         self.packed += by
         self.packed_bytes += by * len(record.blob)
-
-    def _enlist(self, key: str, size: int) -> None:
-        waiting = self._waiting
-        self.waiting_bytes += size - waiting.get(key, 0)
-        waiting[key] = size
-        waiting.move_to_end(key)
 
     def _unlist(self, key: str) -> None:
         self.waiting_bytes -= self._waiting.pop(key, 0)
@@ -180,6 +182,8 @@ class Table:
             if packed is not None:
                 self.records[key] = packed
                 self._count(packed, 1)
+            elif type(record) is UncutRecord:
+                self.records[key] = record.cut()
         return bool(waiting)
 
     def leave_out(self, key: str, digest: int) -> None:

@@ -16,7 +16,7 @@ from aioinformer.batches import Delta, Undecodable
 from aioinformer.errors import APIError, InvalidOption, InvalidSelector, MalformedResponse, NetworkError
 from aioinformer.framing import LineSplitter, cut_list
 from aioinformer.naming import named_resource
-from aioinformer.objects import KubeObject, Record
+from aioinformer.objects import Fresh, KubeObject
 from aioinformer.resource import GroupVersionResource, ResourceName, at_least
 from aioinformer.responses import retry_after
 from aioinformer.selectors import LabelSelector
@@ -165,7 +165,7 @@ def _check_object(found: Delta | Undecodable, value: Any, *, kind: str = "") -> 
     _read(record)
 
 
-def _read(record: Record) -> None:
+def _read(record: Fresh) -> None:
     """A view of what was taken in can be read; only fields whose type Kubernetes fixes may not fit."""
     view = KubeObject(record)
     assert view.key in repr(view)

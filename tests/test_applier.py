@@ -158,8 +158,8 @@ class TestPacking:
 
     async def test_what_is_staged_counts_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A first list of any size is packed while it comes in."""
-        for module in (packing, store):
-            monkeypatch.setattr(module, "BURST", 200_000)
+        monkeypatch.setattr(store, "STAGED", 200_000)
+        monkeypatch.setattr(packing, "BURST", 200_000)
         async with applying() as it:
             await it.take(SnapshotBegin())
             for number in range(0, 500, 50):

@@ -11,7 +11,7 @@ from aioinformer.store import SLICE, Store
 from tests.stored import admit, by_value, commit, gone, page, put, record, snapshot
 
 if TYPE_CHECKING:
-    from aioinformer.objects import Record, Stored
+    from aioinformer.objects import Fresh, Stored
 
 
 class TestEvents:
@@ -102,10 +102,10 @@ class TestSnapshots:
         assert store.by_index("value", "x") == [one]
 
     def test_an_unchanged_object_is_not_admitted_or_indexed_again(self) -> None:
-        admitted: list[Record] = []
+        admitted: list[Fresh] = []
         indexed: list[Stored] = []
 
-        def remember(r: Record) -> Record:
+        def remember(r: Fresh) -> Fresh:
             admitted.append(r)
             return r
 
@@ -286,7 +286,7 @@ class TestDistrust:
     def test_whether_a_distrusted_object_is_left_out_is_asked_again(self) -> None:
         asked: list[str] = []
 
-        def leave_out(r: Record) -> None:
+        def leave_out(r: Fresh) -> None:
             asked.append(r.key)
 
         store = Store(admit=leave_out)
