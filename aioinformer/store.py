@@ -17,7 +17,7 @@ from aioinformer.errors import InvalidOption, ObjectRejected
 from aioinformer.objects import digest, identity, is_equal, is_same, raw_metadata
 from aioinformer.packing import BURST, STAGED, Packer, StorageStatus
 from aioinformer.quarantine import Quarantined, forget_frames, origin
-from aioinformer.table import SLICE, Index, Table
+from aioinformer.table import SLICE, Index, Table, values_of
 from aioinformer.wire import decode_item
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aioinformer.batches import Deltas, SnapshotPage
     from aioinformer.objects import Fresh, Stored
     from aioinformer.packing import Storage
+    from aioinformer.selectors import LabelSelector
 
     Admission = Callable[[Fresh], Fresh | None]
     IndexFunction = Callable[[Stored], Iterable[str]]
@@ -159,7 +160,7 @@ class Store:
         record, live = self._live.records[key], self._live
         try:
             read = decode_item(msgspec.Raw(record.raw), keep_managed_fields=True)
-            values = {name: _values(function, record) for name, function in self._indexers.items()}
+            values = {name: values_of(function, record) for name, function in self._indexers.items()}
         except Exception:  # noqa: BLE001  # whatever it is, it did not happen when the object was taken in
             return True
         return (
@@ -194,17 +195,29 @@ class Store:
             return list(records.values())
         return [records[key] for key in self._live.namespaces.get(namespace, ())]
 
+    def select(self, namespace: str | None, selector: LabelSelector) -> list[Stored]:
+        """The records of a namespace, or of all, that match; of those that have to be looked at, as few as indexes permit."""
+        if not selector:
+            return self.records(namespace)
+        keys = self._live.narrowest(self._indexers, namespace, selector)
+        records = self.records(namespace) if keys is None else [self._live.records[key] for key in keys]
+        return [
+            record
+            for record in records
+            if (keys is None or namespace is None or record.namespace == namespace) and selector.matches(record.labels)
+        ]
+
     def keys(self, namespace: str | None = None) -> list[str]:
         """All keys, or one namespace's, in the same order."""
         return list(self._live.records if namespace is None else self._live.namespaces.get(namespace, ()))
 
     def by_index(self, index: str, value: str) -> list[Stored]:
         """The records that have this value in the index."""
-        return [self._live.records[key] for key in self._index(index).by_value.get(value, ())]
+        return [self._live.records[key] for key in self._index(index).keys_of(value)]
 
     def index_keys(self, index: str, value: str) -> list[str]:
         """The keys that have this value in the index."""
-        return list(self._index(index).by_value.get(value, ()))
+        return list(self._index(index).keys_of(value))
 
     def index_values(self, index: str) -> list[str]:
         """All values that some object has in the index."""
@@ -251,10 +264,30 @@ class Store:
         """
         if name in self._indexers:
             raise InvalidOption(f"there is an index named {name!r} already; its names are {sorted(self._indexers)}")
-        built = [_built(table, function) for table in self._tables]
+        built = [Index.built(table.records, function) for table in self._tables]
         for table, index in zip(self._tables, built, strict=True):
             table.indexes[name] = index
         self._indexers[name] = function
+
+    def remove_indexer(self, name: str) -> None:
+        """Forget an index.
+
+        Raises:
+            InvalidOption: there is no index of this name.
+        """
+        self._index(name)
+        del self._indexers[name]
+        for table in self._tables:
+            del table.indexes[name]
+
+    def admitted(self, record: Fresh) -> Fresh | None:
+        """What the cache would keep of a record; ``None``: nothing. What the user's function raises passes through."""
+        return record if self._admit is None else self._admit(record)
+
+    def index_values_of(self, index: str, record: Stored) -> tuple[str, ...]:
+        """The values that an object has, or would have, in the index; what the user's function raises passes through."""
+        self._index(index)
+        return values_of(self._indexers[index], record)
 
     def _index(self, name: str) -> Index:
         try:
@@ -353,7 +386,7 @@ class Store:
         """The record to keep (``None``: leave it out) and its index values; ``None`` if it went into quarantine."""
         try:
             kept = record if self._admit is None else self._admit(record)
-            values = {} if kept is None else {name: _values(fn, kept) for name, fn in self._indexers.items()}
+            values = {} if kept is None else {name: values_of(fn, kept) for name, fn in self._indexers.items()}
         except Exception as error:  # noqa: BLE001  # the user's function, whatever it raises
             where = origin(error)
             forget_frames(error)
@@ -386,14 +419,3 @@ def _replaced(key: str, old: Stored | None, new: Stored) -> list[Change]:
     if old is not None and old.uid != new.uid:
         return [Change(key, old, None), Change(key, None, new)]
     return [Change(key, old, new)]
-
-
-def _values(function: IndexFunction, record: Stored) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(function(record)))
-
-
-def _built(table: Table, function: IndexFunction) -> Index:
-    index = Index()
-    for key, record in table.records.items():
-        index.put(key, _values(function, record))
-    return index
