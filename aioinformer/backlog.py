@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Backlog"]
 
+LATELY = 256
+"""Merged changes that are remembered by key, to explain what became of them."""
+
 
 class Backlog:
     """A queue of changes for one subscriber; ``merged`` counts the changes that were folded into others."""
 
-    __slots__ = ("_behind", "_behind_removals", "_limit", "in_order", "merged")
+    __slots__ = ("_behind", "_behind_removals", "_limit", "in_order", "lately_merged", "merged")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -35,6 +38,13 @@ class Backlog:
         self._behind_removals: dict[str, Change] = {}
         """What follows, for keys whose first change that waits is a removal."""
         self.merged = 0
+        self.lately_merged: deque[str] = deque(maxlen=LATELY)
+        """The keys of the last changes that were folded into others."""
+
+    def count(self, key: str) -> int:
+        """How many changes of one key wait. Looks through all of them."""
+        behind = (key in self._behind) + (key in self._behind_removals)
+        return behind + sum(change.key == key for change in self.in_order)
 
     def __len__(self) -> int:
         return len(self.in_order) + len(self._behind) + len(self._behind_removals)
@@ -93,6 +103,7 @@ class Backlog:
     def _merge(self, waiting: dict[str, Change], last: Change, change: Change) -> None:
         """Fold a change into the one before it, which is no removal; one that came and went unseen leaves nothing."""
         self.merged += 1
+        self.lately_merged.append(change.key)
         if change.new is not None:
             waiting[change.key] = Change(change.key, last.old, change.new)
         elif last.old is not None:

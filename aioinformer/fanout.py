@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from aioinformer.batches import Change
     from aioinformer.subscription import Subscription
@@ -25,6 +25,7 @@ class Fanout:
         self._subscriptions: WeakSet[Subscription[Any]] = WeakSet()
         self._waiting: set[Subscription[Any]] = set()
         self._synced_version: str | None = None
+        self._now: Callable[[], float] | None = None
         self._running = False
 
     def __len__(self) -> int:
@@ -40,18 +41,26 @@ class Fanout:
         """Events waiting, per subscription."""
         return tuple(subscription.pending for subscription in self._open())
 
+    @property
+    def lag(self) -> tuple[float, ...]:
+        """Seconds for which the oldest one has waited, per subscription."""
+        return tuple(subscription.lag for subscription in self._open())
+
     def attach(self, subscription: Subscription[Any], resource_version: str) -> None:
         """A new subscriber: it starts now if the cache is in sync, else when it is."""
         self._subscriptions.add(subscription)
         subscription.waiting_room = self._waiting
         subscription.is_running = self._running
+        subscription.now = self._now or subscription.now
         if self._synced_version is not None:
             subscription.start(resource_version)
 
     def run(self) -> None:
         """The informer has been started: waiting makes sense from now on."""
         self._running = True
+        self._now = asyncio.get_running_loop().time
         for subscription in self._open():
+            subscription.now = self._now
             subscription.is_running = True
 
     def synced(self, resource_version: str) -> None:

@@ -24,7 +24,7 @@ from aioinformer.writing import Writer
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from os import PathLike
 
     from anyio.abc import TaskGroup
@@ -194,11 +194,12 @@ class Informer(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return iter(self.lister)
 
-    def events(
+    def events(  # noqa: PLR0913  # a subscriber's terms, by keyword
         self,
         *,
-        namespace: str | None = None,
+        namespace: str | Collection[str] | None = None,
         label_selector: SelectorLike = None,
+        where: Callable[[T], object] | None = None,
         replay: bool = True,
         resync: float | None = None,
         max_pending: int = DEFAULT_MAX_PENDING,
@@ -210,9 +211,11 @@ class Informer(Generic[T]):
         watch, refusals included: ``wait_for_cache_sync`` is what tells of a 403.
 
         Args:
-            namespace: only this namespace.
+            namespace: only this namespace, or these.
             label_selector: only objects that match; one that begins to match comes as ``Added``, one that ceases to as
                 ``Deleted``.
+            where: only objects of which this function says so, entering and leaving likewise. It sees each version once,
+                here and not on the server; what it raises ends this subscription alone, and comes out of its ``anext``.
             replay: whether to yield what is there already.
             resync: seconds between rounds of ``Resynced``; the informer's own ``resync`` when ``None``.
             max_pending: how many events may wait before events of one object are merged.
@@ -229,7 +232,7 @@ class Informer(Generic[T]):
             self._store,
             self._view,
             Terms(
-                Scope(namespace, LabelSelector.parse(label_selector)),
+                Scope(namespace, LabelSelector.parse(label_selector), self._judged_by(where)),
                 replay=replay,
                 resync=resync or self._spec.resync,
                 max_pending=max_pending,
@@ -276,6 +279,10 @@ class Informer(Generic[T]):
         raise CacheSyncError(
             f"cannot sync: {self.explain_sync()}; {advice(blocked_by)}", {str(self._spec): blocked_by}
         ) from blocked_by
+
+    def _judged_by(self, where: Callable[[T], object] | None) -> Callable[[Any], object] | None:
+        view = self._view
+        return where if where is None or not callable(where) else lambda record: where(view(record))
 
     @overload
     async def wait_for(self, what: Condition, timeout: float | None = None) -> dict[str, T]: ...  # noqa: ASYNC109  # as above

@@ -128,6 +128,7 @@ class Mirror:
             storage=self.store.storage,
             failure=self.failure,
             warm_start=self.warm_start,
+            lag=self.fanout.lag,
         )
 
     def start(self, tasks: TaskGroup, source: AuditableSource) -> None:

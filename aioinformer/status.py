@@ -95,6 +95,8 @@ class InformerStatus:
     """The defect that stopped it, if one did."""
     warm_start: WarmStart | None = None
     """What came of ``restore_from``, if it was asked for and has been tried."""
+    lag: tuple[float, ...] = ()
+    """Seconds for which the oldest waiting event has waited, per subscription."""
 
     @property
     def ready(self) -> bool:

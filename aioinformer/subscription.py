@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, get_args
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from weakref import ref
 
 from aioinformer.backlog import Backlog
-from aioinformer.batches import Change
-from aioinformer.errors import InvalidOption, NotRunning, SubscriptionLagged
+from aioinformer.errors import NotRunning, SubscriptionLagged
 from aioinformer.events import Added, Deleted, Event, Resynced, Synced, Updated
+from aioinformer.lag import Lag
+from aioinformer.scope import DEFAULT_MAX_PENDING, Overflow, Scope, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,15 +26,13 @@ if TYPE_CHECKING:
     from typing import Self
     from weakref import ReferenceType
 
+    from aioinformer.batches import Change
     from aioinformer.objects import Stored
-    from aioinformer.selectors import LabelSelector
 
 __all__ = ["DEFAULT_MAX_PENDING", "Batches", "CacheReads", "Overflow", "Scope", "Subscription", "Terms"]
 
 T = TypeVar("T")
 
-Overflow = Literal["coalesce", "error"]
-DEFAULT_MAX_PENDING = 1024
 SKIPPED = 500
 """Objects outside a subscription's scope that are passed over before others get a turn."""
 BATCH = 256
@@ -56,58 +55,6 @@ class CacheReads(Protocol):
     def keys(self, namespace: str | None = None) -> list[str]:
         """All keys, or one namespace's, in a list of their own."""
         ...
-
-
-class Scope:
-    """Which objects a subscriber wants."""
-
-    __slots__ = ("namespace", "selector")
-
-    def __init__(self, namespace: str | None, selector: LabelSelector) -> None:
-        self.namespace = namespace
-        self.selector = selector
-
-    def __contains__(self, record: Stored) -> bool:
-        return (self.namespace is None or record.namespace == self.namespace) and self.selector.matches(record.labels)
-
-    def narrow(self, change: Change) -> Change | None:
-        """The change as this subscriber sees it: entering the scope is an addition, leaving it a removal."""
-        old = change.old if change.old is not None and change.old in self else None
-        new = change.new if change.new is not None and change.new in self else None
-        if old is None and new is None:
-            return None
-        left = change.new is not None and new is None
-        return Change(change.key, old, new, old if left else change.final)
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether nothing is left out."""
-        return self.namespace is None and not self.selector
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a subscriber asked for; see ``Informer.events``.
-
-    Raises:
-        InvalidOption: terms that cannot work.
-    """
-
-    scope: Scope
-    replay: bool = True
-    resync: float | None = None
-    max_pending: int = DEFAULT_MAX_PENDING
-    overflow: Overflow = "coalesce"
-
-    def __post_init__(self) -> None:
-        if not _is_count(self.max_pending):
-            raise InvalidOption(f"max_pending is a whole number of events, at least 1, not {self.max_pending!r}")
-        if self.overflow not in get_args(Overflow):
-            raise InvalidOption(f"overflow is 'coalesce' (merge events per key) or 'error', not {self.overflow!r}")
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and value >= 1
 
 
 def _no_clock() -> float:
@@ -136,12 +83,15 @@ class Subscription(Generic[T]):
         self._resync_at: float | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._consumer: ReferenceType[asyncio.Task[Any]] | None = None
+        self._lag = Lag()
         self._closed = False
         self._failure: Exception | None = None
         self._clock: Callable[[], float] = _no_clock
         self._turn_ends = 0.0
         self.waiting_room: set[Subscription[Any]] = set()
         """Where it stands while somebody waits on it, so that no waiting task is garbage. For the fan-out to set."""
+        self.now: Callable[[], float] = monotonic
+        """The clock by which events wait. For the fan-out to set."""
         self.is_running = True
         """Whether there is an informer at work that could ever offer anything. For the fan-out to set."""
         self.catching_up = False
@@ -156,6 +106,29 @@ class Subscription(Generic[T]):
     def pending(self) -> int:
         """How many events wait to be taken; while a filtered replay lasts, at most."""
         return len(self._initial) + len(self._backlog)
+
+    @property
+    def lag(self) -> float:
+        """Seconds for which the oldest event that waits has waited, give or take a twentieth; 0.0 when none does.
+
+        Of events that were merged because too many waited, it is those of the one that has been behind longest, at most.
+        """
+        waiting = len(self._in_order)
+        behind = len(self._backlog) > waiting
+        return self._lag.seconds(waiting, self.now(), replaying=self.is_replaying, behind=behind)
+
+    @property
+    def scope(self) -> Scope:
+        """Which objects it wants."""
+        return self._scope
+
+    def waiting_for(self, key: str) -> int:
+        """How many events of one object wait to be taken, apart from the replay."""
+        return self._backlog.count(key)
+
+    def lately_merged(self, key: str) -> int:
+        """How many events of one object are among the last ones that were merged."""
+        return self._backlog.lately_merged.count(key)
 
     @property
     def is_replaying(self) -> bool:
@@ -177,8 +150,11 @@ class Subscription(Generic[T]):
         if self._closed:
             return
         if self._terms.replay:
-            self._initial = self._cache.records(self._scope.namespace)
+            for namespace in self._scope.namespaces or (None,):
+                self._initial += self._cache.records(namespace)
             self._initial.reverse()
+            self._scope.replay(begins=True)
+        self._lag.started(self.now())
         self._synced_version = resource_version
         self._wake()
 
@@ -186,18 +162,35 @@ class Subscription(Generic[T]):
         """Take changes in, in order. For the informer to call; never waits."""
         if self._closed:
             return
+        failure: Exception | None = None
         if not self._scope.is_everything:
-            narrowed = map(self._scope.narrow, changes)
-            changes = [change for change in narrowed if change is not None]
-        if not self._backlog.extend(changes, merge=self._terms.overflow == "coalesce"):
+            changes, failure = self._scope.narrowed(changes)
+        if changes and not self._take_in(changes):
             self._fail(
                 SubscriptionLagged(
                     f"more than {self._terms.max_pending} events waited: take them faster, raise max_pending, or use overflow='coalesce'"
                 )
             )
             return
-        if changes:
+        if failure is not None:
+            self._fail(failure)
+        elif changes:
             self._wake()
+
+    def _take_in(self, changes: Sequence[Change]) -> bool:
+        """Add to the backlog; ``False`` if that is too much for a subscription that does not merge."""
+        in_order, backlog, terms = self._in_order, self._backlog, self._terms
+        waiting, offered = len(in_order), len(changes)
+        crowded = waiting + offered > terms.max_pending
+        was_behind = crowded and len(backlog) > waiting
+        if not backlog.extend(changes, merge=terms.overflow == "coalesce"):
+            return False
+        added = len(in_order) - waiting
+        if added:
+            self._lag.offered(added, waiting + added, self.now())
+        if crowded and not was_behind and len(backlog) > len(in_order):
+            self._lag.fell_behind(self.now())
+        return True
 
     def finish(self, failure: Exception | None = None) -> None:
         """The informer has stopped: once what waits has been taken, end or raise. For the informer to call."""
@@ -208,11 +201,15 @@ class Subscription(Generic[T]):
     async def aclose(self) -> None:
         """End the subscription and drop what waits. A consumer that waits in ``anext`` gets the end of the iteration."""
         self._closed = True
+        self._drop()
+        self._wake()
+
+    def _drop(self) -> None:
+        """Forget all that waits."""
         self._initial.clear()
         self._backlog.clear()
         self._due.clear()
         self._synced_version = None
-        self._wake()
 
     async def __aenter__(self) -> Self:
         return self
@@ -287,8 +284,10 @@ class Subscription(Generic[T]):
         if change is not None:
             return self._event(change)
         for _ in range(0 if self.catching_up else min(SKIPPED, len(self._due))):
+            if not self._due:
+                break
             present = self._cache.get(self._due.popleft())
-            if present is not None and present in self._scope:
+            if present is not None and self._admits(present):
                 return Resynced(self._view(present), present.key)
         return None
 
@@ -300,12 +299,24 @@ class Subscription(Generic[T]):
     def _replayed(self) -> Event[T] | None:
         for _ in range(min(SKIPPED, len(self._initial))):
             record = self._initial.pop()
-            if record in self._scope:
+            if self._admits(record):
                 return Added(self._view(record), True, record.key)
+            if not self._initial:
+                break
         if self._initial:
             return None
+        self._scope.replay(begins=False)
         version, self._synced_version = self._synced_version, None
         return None if version is None else Synced(version)
+
+    def _admits(self, record: Stored) -> bool:
+        """Whether the scope has it in; a predicate that raises ends the subscription, and nothing after makes sense."""
+        try:
+            return self._scope.admits(record)
+        except Exception as error:  # noqa: BLE001  # the user's function, whatever it raises
+            self._drop()
+            self._fail(error)
+            return False
 
     def _event(self, change: Change) -> Event[T]:
         key, old, new = change.key, change.old, change.new
@@ -328,7 +339,8 @@ class Subscription(Generic[T]):
         if now < self._resync_at:
             return False
         self._resync_at = now + period
-        self._due.extend(self._cache.keys(self._scope.namespace))
+        for namespace in self._scope.namespaces or (None,):
+            self._due.extend(self._cache.keys(namespace))
         return bool(self._due)
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -11,7 +11,7 @@ from aioinformer.objects import UncutRecord
 from aioinformer.packing import PackedRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from aioinformer.objects import Stored
     from aioinformer.packing import Packer

@@ -29,8 +29,10 @@ class Cache:
         self.subscriptions: list[Events] = []
         self.put(*records)
 
-    def events(self, *, namespace: str | None = None, selector: str = "", started: bool = True, **terms: Any) -> Events:
-        scope = Scope(namespace, LabelSelector.parse(selector))
+    def events(
+        self, *, namespace: Any = None, selector: str = "", where: Any = None, started: bool = True, **terms: Any
+    ) -> Events:
+        scope = Scope(namespace, LabelSelector.parse(selector), where)
         subscription = Subscription(self.store, lambda r: r, Terms(scope, **terms))
         if started:
             subscription.start(self.store.resource_version)

@@ -1,0 +1,141 @@
+"""subscription.py: the same events, many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+
+from aioinformer.errors import InformerError, SubscriptionLagged
+from aioinformer.events import Added, Resynced, Synced, Updated
+from aioinformer.subscription import BATCH
+from tests.subscribed import Cache, record, turns
+
+
+async def test_there_are_as_many_as_wait_up_to_the_bound() -> None:
+    """None is lost between two batches, none comes twice."""
+    cache = Cache()
+    batches = cache.events().batches()
+    cache.put(*(record(f"p{n}", n) for n in range(1, BATCH + 11)))
+    first, second = await anext(batches), await anext(batches)
+    assert (len(first), len(second)) == (BATCH, 11)
+    assert first[0] == Synced("")
+    assert [event.key for event in [*first, *second] if isinstance(event, Added)] == [
+        f"n/p{n}" for n in range(1, BATCH + 11)
+    ]
+
+
+async def test_a_batch_may_hold_the_end_of_the_replay_synced_and_what_is_live() -> None:
+    a, changed = record("a"), record("a", 2)
+    cache = Cache(a)
+    batches = cache.events().batches()
+    cache.put(changed)
+    assert await anext(batches) == [
+        Added(a, initial=True, key="n/a"),
+        Synced("1"),
+        Updated(changed, old=a, key="n/a"),
+    ]
+
+
+async def test_it_waits_for_one_event_and_not_for_a_full_batch() -> None:
+    cache = Cache()
+    batches = cache.events().batches()
+    assert await anext(batches) == [Synced("")]
+    waiting = asyncio.ensure_future(anext(batches))
+    await turns()
+    assert not waiting.done()
+    cache.put(record("a"))
+    assert await waiting == [Added(record("a"), key="n/a")]
+
+
+async def test_cancelling_a_pending_one_loses_nothing() -> None:
+    cache = Cache()
+    batches = cache.events().batches()
+    await anext(batches)
+    waiting = asyncio.ensure_future(anext(batches))
+    await turns()
+    cache.put(record("a"), record("b"))
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
+    assert [event.key for event in await anext(batches) if isinstance(event, Added)] == ["n/a", "n/b"]
+
+
+async def test_what_waited_comes_before_the_end() -> None:
+    cache = Cache(record("a"))
+    events = cache.events()
+    events.finish()
+    assert [len(batch) async for batch in events.batches()] == [2]
+
+
+async def test_what_waited_comes_before_the_failure() -> None:
+    cache = Cache(record("a"))
+    events = cache.events()
+    events.finish(InformerError("a defect"))
+    batches = events.batches()
+    assert len(await anext(batches)) == 2
+    with pytest.raises(InformerError, match="a defect"):
+        await anext(batches)
+
+
+async def test_one_that_lags_gets_what_waited_and_then_the_error() -> None:
+    cache = Cache()
+    batches = (events := cache.events(max_pending=2, overflow="error")).batches()
+    cache.put(record("a"), record("b"))
+    cache.put(record("c"))
+    assert [getattr(event, "key", "synced") for event in await anext(batches)] == ["synced", "n/a", "n/b"]
+    with pytest.raises(SubscriptionLagged):
+        await anext(batches)
+    assert events.is_closed
+
+
+async def test_closing_ends_one_that_is_waited_for() -> None:
+    events = Cache().events()
+    batches = events.batches()
+    await anext(batches)
+    waiting = asyncio.ensure_future(anext(batches, None))
+    await turns()
+    await events.aclose()
+    assert await waiting is None
+    assert not events.waiting_room
+
+
+@pytest.mark.looptime
+async def test_a_resync_comes_in_batches_too() -> None:
+    cache = Cache(record("a"), record("b"))
+    batches = cache.events(replay=False, resync=10).batches()
+    assert await anext(batches) == [Synced("1")]
+    assert await anext(batches) == [Resynced(record("a"), key="n/a"), Resynced(record("b"), key="n/b")]
+
+
+async def test_dropping_them_frees_the_subscription() -> None:
+    """They hold it, and nobody holds them."""
+    cache = Cache(record("a"))
+    batches = cache.events().batches()
+    gone = weakref.ref(cache.subscriptions.pop())
+    async for _ in batches:
+        break
+    del batches
+    gc.collect()
+    assert gone() is None
+
+
+async def test_other_tasks_get_their_turns_though_everything_is_there() -> None:
+    """A consumer that never waits does not hold the loop for the whole of its backlog."""
+    cache = Cache(*(record(f"p{n}") for n in range(20 * BATCH)))
+    batches = cache.events().batches()
+    others = 0
+
+    async def other() -> None:
+        nonlocal others
+        while True:
+            await asyncio.sleep(0)
+            others += 1
+
+    task = asyncio.ensure_future(other())
+    while not any(isinstance(event, Synced) for event in await anext(batches)):
+        pass
+    task.cancel()
+    assert others > 0
