@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aioinformer.batches import Batch, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage
+from aioinformer.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ class Applier:
         self._store = store
         self._fanout = fanout
         self._changed = changed
+        self.journal = Journal()
         self.snapshots = 0
         """Snapshots that became the cache, a restored one included."""
         self.restored_version: str | None = None
@@ -67,7 +69,9 @@ class Applier:
         match batch:
             case Deltas():
                 self._show_restored()
-                await self._fanout.deliver(self._store.apply(batch))
+                changes = self._store.apply(batch)
+                self.journal.arrived(batch.items, changes, self._store)
+                await self._fanout.deliver(changes)
             case SnapshotBegin():
                 self._store.begin_snapshot()
             case SnapshotPage():
@@ -89,10 +93,12 @@ class Applier:
         if self.synced or self.restored_version is not None:
             for part in self._store.difference():
                 changes += part
+                self.journal.compared(part)
                 await asyncio.sleep(0)
         self._show_restored()
         rest = self._store.commit_snapshot(version)
         self.snapshots += 1
+        self.journal.snapshot(version, len(self._store))
         if self.snapshots > 1:
             await self._fanout.deliver(changes)
         else:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from aioinformer.conditions import Condition
 from aioinformer.errors import CacheSyncError, CacheSyncTimeout, InvalidOption, WaitTimeout
 from aioinformer.events import Added, Resynced, Updated
+from aioinformer.explaining import Explanation, explain
 from aioinformer.lister import Lister
 from aioinformer.mirror import Mirror
 from aioinformer.options import check_seconds, index_function
@@ -143,6 +144,13 @@ class Informer(Generic[T]):
             NotRunning: the factory is not running.
         """
         return await self._mirror.audit(repair=repair)
+
+    def explain(self, key: str) -> Explanation:
+        """Why the object under this key is in the cache, or is not, what lately became of it, and what subscribers saw.
+
+        Print it. It costs up to a millisecond, and shows no body; the journal behind it is short: see ``complete_since``.
+        """
+        return explain(key, self._mirror)
 
     def get(self, name: str, namespace: str | None = None) -> T | None:
         """The object, or ``None``; ``name`` may be a whole key; see ``Lister.get``."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from aioinformer.audit import AuditReport
     from aioinformer.batches import Batch
+    from aioinformer.journal import Journal
     from aioinformer.options import InformerSpec, View
     from aioinformer.snapshot_file import Origin
     from aioinformer.warm import WarmStart
@@ -88,6 +89,11 @@ class Mirror:
     def snapshots(self) -> int:
         """How many snapshots have become the cache."""
         return self._applier.snapshots
+
+    @property
+    def journal(self) -> Journal:
+        """What lately became of the objects that arrived."""
+        return self._applier.journal
 
     @property
     def state(self) -> InformerState:
