@@ -32,6 +32,7 @@ from aioinformer.errors import (
     WaitTimeout,
 )
 from aioinformer.events import Added, Deleted, Event, EventType, Resynced, Synced, Updated
+from aioinformer.explaining import Explanation
 from aioinformer.factory import SharedInformerFactory
 from aioinformer.health import FactoryHealth
 from aioinformer.informer import Informer
@@ -61,6 +62,7 @@ __all__ = [
     "Deleted",
     "Event",
     "EventType",
+    "Explanation",
     "FactoryHealth",
     "FactoryStatus",
     "Forbidden",

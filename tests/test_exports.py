@@ -20,6 +20,7 @@ PUBLIC = [
     "Deleted",
     "Event",
     "EventType",
+    "Explanation",
     "FactoryHealth",
     "FactoryStatus",
     "Forbidden",

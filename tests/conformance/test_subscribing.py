@@ -166,3 +166,24 @@ def held() -> int:
         tracemalloc.Filter(False, "*/aioinformer/testing/*"),
     ]  # its own signature
     return sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces(ours).traces)
+
+
+async def test_a_predicate_of_ones_own_filters_where_the_server_cannot(
+    cluster: Cluster, factory: SharedInformerFactory
+) -> None:
+    """By any field: entering is an addition and leaving a removal, and the cache goes on holding everything."""
+    await cluster.create(CONFIGMAPS, "in", data={"tier": "gold"})
+    await cluster.create(CONFIGMAPS, "out", data={"tier": "tin"})
+    informer = factory.core.v1.configmaps
+    events = informer.events(where=lambda config: (config.get("data") or {}).get("tier") == "gold")
+    async with asyncio.timeout(PATIENCE):
+        assert [type(await anext(events)) for _ in range(2)] == [Added, Synced]
+        await cluster.patch(CONFIGMAPS, "out", data={"tier": "gold"})
+        await cluster.patch(CONFIGMAPS, "in", data={"tier": "tin"})
+        entered, left = await anext(events), await anext(events)
+    assert isinstance(entered, Added)
+    assert isinstance(left, Deleted)
+    assert [event.key for event in (entered, left)] == [f"{cluster.namespace}/out", f"{cluster.namespace}/in"]
+    assert left.object["data"] == {"tier": "gold"}
+    assert f"{cluster.namespace}/in" in informer
+    assert informer.explain(f"{cluster.namespace}/in").subscriptions == ("its where= says no",)

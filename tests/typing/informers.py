@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from aioinformer import (
     AuditReport,
+    Explanation,
     FactoryHealth,
     FactoryStatus,
     GroupVersionResource,
@@ -35,6 +36,7 @@ from aioinformer.conditions import Condition, condition, deleted, exists, rolled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
     from typing import ClassVar
 
     from kubernetes_asyncio.client import ApiClient
@@ -257,3 +259,20 @@ async def several(
     assert_type(await factory.consistent(pods, gadgets, at_least="42", timeout=5), None)
     assert_type(factory.status, FactoryStatus)
     assert_type(factory.status.informers, tuple[InformerStatus, ...])
+
+
+async def subscriptions_of_ones_own(pods: Informer[KubeObject], models: Informer[V1Pod]) -> None:
+    """A predicate sees what the informer hands out."""
+    events = pods.events(namespace=["a", "b"], where=lambda pod: pod.spec.get("nodeName") == "n")
+    assert_type(events, Subscription[KubeObject])
+    assert_type(events.lag, float)
+    async for batch in models.events(where=lambda pod: bool(pod.status)).batches():
+        assert_type(len(batch), int)
+
+
+async def files_and_stories(factory: SharedInformerFactory, path: Path) -> None:
+    """Both kinds of path."""
+    pods = factory.informer("pods", restore_from=path)
+    assert_type(pods, Informer[KubeObject])
+    assert_type(await pods.snapshot_to(str(path)), None)
+    assert_type(pods.explain("default/a"), Explanation)
