@@ -61,10 +61,8 @@ class Journal:
             return
         told = {(change.key, change.new and change.new.resource_version) for change in changes}
         for item in items:
-            read = isinstance(item, Delta)
-            key, version = (
-                (item.record.key, item.record.resource_version) if read else (item.key, item.resource_version)
-            )
+            known = item.record if isinstance(item, Delta) else item
+            key, version = known.key, known.resource_version
             if (key, None if item.deleted else version) not in told:
                 self._rare.append((now, key, fate(store, key, deleted=item.deleted), version))
 

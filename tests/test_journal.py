@@ -93,7 +93,7 @@ def test_it_does_not_grow_and_says_since_when_it_is_complete() -> None:
     """What is rare stays, however much that is routine comes after."""
     kept = Kept()
     kept.take(put(record("a", "1", fault="drop")))
-    assert kept.journal.complete_since is None
+    assert not kept.journal.complete_since
     for version in range(ROUTINE + 10):
         kept.take(put(record("b", str(version + 1))))
     assert len(kept.told("n/b")) == ROUTINE
