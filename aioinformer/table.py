@@ -171,6 +171,7 @@ class Table:
             packer.learn([self.records[key] for key in islice(waiting, LEARNT_FROM) if key in self.records])
             if not self.can_pack:  # nothing could be learnt: again when there is more
                 return False
+        packer.expect(len(self.records))
         enough = self.waiting_bytes - PACKED_BYTES
         for _ in range(min(PACKED_AT_ONCE, len(waiting))):
             if self.waiting_bytes <= enough:
