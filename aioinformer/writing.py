@@ -162,7 +162,8 @@ class Writer(Lister[T]):
 
 def _is_covered(record: Stored, spec: InformerSpec) -> bool:
     """Whether the server would send an object, as far as that can be told from here."""
-    return spec.namespace in {None, record.namespace} and spec.label_selector.matches(record.labels)
+    namespace: str | None = spec.namespace
+    return namespace in {None, record.namespace} and spec.label_selector.matches(record.labels)
 
 
 def _record_of(returned: object, spec: InformerSpec) -> Record:
