@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aioinformer.discovery import Discovery
     from aioinformer.options import InformerSpec
     from aioinformer.resource import APIResource
+    from aioinformer.selectors import LabelSelector
     from aioinformer.transport import ResponseBody, Transport
 
 __all__ = ["Collection"]
@@ -55,8 +56,14 @@ class Collection:
         """The same collection, asked for its objects' metadata alone."""
         return Collection(replace(self._spec, metadata_only=True), self._transport, self._discovery)
 
+    def scoped(self, namespace: str | None, label_selector: LabelSelector) -> Collection:
+        """The same resource in one namespace or all, with other labels."""
+        default = self._spec.namespace_is_default and not isinstance(self._spec.namespace, tuple)
+        spec = replace(self._spec, namespace=namespace, label_selector=label_selector, namespace_is_default=default)
+        return Collection(spec, self._transport, self._discovery)
+
     async def _path(self) -> str:
-        name, namespace = self._spec.resource, self._spec.namespace
+        name, namespace = self._spec.resource, self._spec.one_namespace
         if isinstance(name, GroupVersionResource):
             if namespace is None or self._spec.builtin is not None:
                 return name.path(namespace)

@@ -25,11 +25,12 @@ from aioinformer.groups import Groups
 from aioinformer.health import FactoryHealth, assess
 from aioinformer.informer import Informer
 from aioinformer.naming import named_resource
-from aioinformer.options import InformerDefaults, InformerOptions, InformerSpec, check_seconds
+from aioinformer.options import InformerDefaults, InformerOptions, InformerSpec, check_seconds, namespace_scope
 from aioinformer.selectors import LabelSelector
 from aioinformer.transport import Transport
 
 if TYPE_CHECKING:
+    from collections import abc
     from collections.abc import AsyncGenerator, Mapping
     from typing import Self, Unpack
 
@@ -56,7 +57,7 @@ class SharedInformerFactory(Groups):
     Args:
         api_client: a ``kubernetes_asyncio`` client, which stays yours: it is neither closed nor changed. ``None``: from
             kubeconfig, else from the pod's service account.
-        namespace: the namespace of informers that name none and whose resource has namespaces; ``None`` for all.
+        namespace: the namespace, or several, of informers that name none and whose resource has namespaces; ``None`` for all.
         resync: the resync period, in seconds, of informers that name none.
         **defaults: any other of ``InformerOptions``, for informers that do not say otherwise.
 
@@ -68,7 +69,7 @@ class SharedInformerFactory(Groups):
         self,
         api_client: ApiClient | None = None,
         *,
-        namespace: str | None = None,
+        namespace: str | abc.Collection[str] | None = None,
         resync: float | None = None,
         **defaults: Unpack[InformerDefaults],
     ) -> None:
@@ -82,7 +83,7 @@ class SharedInformerFactory(Groups):
         self._discovery: Discovery | None = None
         self._ended = False
         _check_names(self._defaults)
-        InformerSpec(named_resource("pods"), **_parsed({**self._defaults, "namespace": namespace})).checked()
+        InformerSpec(named_resource("pods"), **_parsed(self._defaults)).checked()
 
     @property
     def informers(self) -> tuple[Informer[Any], ...]:
@@ -126,7 +127,7 @@ class SharedInformerFactory(Groups):
         if known is not None and not known.is_stopped:
             _check_conflict(self._specs[spec.identity], spec, options)
             return known
-        informer: Informer[Any] = Informer(spec)
+        informer: Informer[Any] = Informer(spec, self._claim)
         self._informers[spec.identity] = informer
         self._specs[spec.identity] = spec
         if self._tasks is not None:
@@ -182,6 +183,20 @@ class SharedInformerFactory(Groups):
         if self._tasks is None or self._ended:
             return FactoryHealth({"factory": f"the factory is {self._state}"}, {})
         return assess((informer.status for informer in self.informers), max_staleness)
+
+    def _claim(self, informer: Informer[Any], spec: InformerSpec) -> None:
+        """An informer is about to be in another scope: whoever asks for that one gets it from now on."""
+        former = next(identity for identity, known in self._informers.items() if known is informer)
+        taken = self._informers.get(spec.identity)
+        if taken is not None and not taken.is_stopped:
+            raise InformerConflict(f"there is an informer on {spec} already: ask the factory for that one instead")
+        self._informers = {
+            spec.identity if identity == former else identity: known
+            for identity, known in self._informers.items()
+            if known is not taken
+        }
+        del self._specs[former]
+        self._specs[spec.identity] = spec
 
     @property
     def _state(self) -> str:
@@ -281,6 +296,8 @@ def _check_names(options: dict[str, Any]) -> None:
 
 def _parsed(options: dict[str, Any]) -> dict[str, Any]:
     parsed = {name: value for name, value in options.items() if value is not None}
+    if "namespace" in parsed:
+        parsed["namespace"] = namespace_scope(parsed["namespace"])
     if "label_selector" in parsed:
         parsed["label_selector"] = LabelSelector.parse(parsed["label_selector"])
     return parsed

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from aioinformer.applier import Applier
+from aioinformer.applier import Applier, Part, Queue
 from aioinformer.batches import Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage
 from aioinformer.fanout import Fanout
 from aioinformer.objects import Record
@@ -32,21 +32,25 @@ class Applying:
     """An applier at work on a queue."""
 
     def __init__(self) -> None:
-        self.queue: asyncio.Queue[Batch] = asyncio.Queue()
+        self.queue: Queue = asyncio.Queue()
+        self.part = Part()
         self.store = Store()
         self.fanout = Fanout()
         self.fanout.run()
         self.rings = 0
-        self.applier = Applier(self.store, self.fanout, self._rang)
+        self.applier = Applier(self.store, self.fanout, self._rang, self._committed)
 
     def _rang(self) -> None:
         self.rings += 1
+
+    def _committed(self) -> None:
+        self.fanout.synced(self.store.resource_version)
 
     async def take(self, *batches: Batch) -> None:
         """Put batches on the queue and wait until the applier has come to rest."""
         before = self.rings
         for batch in batches:
-            self.queue.put_nowait(batch)
+            self.queue.put_nowait((self.part, batch))
         while self.rings < before + len(batches):  # noqa: ASYNC110  # turns of the loop, not time
             await asyncio.sleep(0)
 
@@ -69,11 +73,11 @@ async def test_the_first_snapshot_syncs_and_later_ones_count() -> None:
     """It is in sync from the first commit on, and not before."""
     async with applying() as it:
         await it.take(SnapshotBegin(), SnapshotPage([*deltas(record("a", 1))]))
-        assert (it.applier.synced, len(it.store)) == (False, 0)
+        assert (it.fanout.is_synced, len(it.store)) == (False, 0)
         await it.take(SnapshotCommit("5"))
-        assert (it.applier.synced, it.applier.snapshots, len(it.store)) == (True, 1, 1)
+        assert (it.fanout.is_synced, it.part.snapshots, len(it.store)) == (True, 1, 1)
         await it.snapshot(9, record("b", 7))
-        assert (it.applier.snapshots, it.store.keys(), it.store.resource_version) == (2, ["n/b"], "9")
+        assert (it.part.snapshots, it.store.keys(), it.store.resource_version) == (2, ["n/b"], "9")
 
 
 async def test_a_snapshot_after_the_first_is_told_as_its_difference() -> None:
