@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import anyio
 
+from aioinformer.asking import asked_for, check_conflict, check_defaults
 from aioinformer.collection import Collection
 from aioinformer.credentials import default_client
 from aioinformer.discovery import Discovery
@@ -18,20 +17,19 @@ from aioinformer.errors import (
     CacheSyncError,
     CacheSyncTimeout,
     InformerConflict,
-    InvalidOption,
     NotRunning,
 )
 from aioinformer.groups import Groups
 from aioinformer.health import FactoryHealth, assess
 from aioinformer.informer import Informer
-from aioinformer.naming import named_resource
-from aioinformer.options import InformerDefaults, InformerOptions, InformerSpec, check_seconds, namespace_scope
-from aioinformer.selectors import LabelSelector
+from aioinformer.leases import DEFAULT_LINGER, Leases, check_linger
+from aioinformer.options import InformerDefaults, InformerOptions, InformerSpec, check_seconds
 from aioinformer.transport import Transport
 
 if TYPE_CHECKING:
     from collections import abc
     from collections.abc import AsyncGenerator, Mapping
+    from contextlib import AbstractAsyncContextManager
     from typing import Self, Unpack
 
     from kubernetes_asyncio.client import ApiClient
@@ -44,7 +42,6 @@ __all__ = ["SharedInformerFactory"]
 logger = logging.getLogger(__name__)
 
 M = TypeVar("M")
-_OPTIONS = get_type_hints(InformerOptions).keys()
 
 
 class SharedInformerFactory(Groups):
@@ -82,8 +79,8 @@ class SharedInformerFactory(Groups):
         self._transport: Transport | None = None
         self._discovery: Discovery | None = None
         self._ended = False
-        _check_names(self._defaults)
-        InformerSpec(named_resource("pods"), **_parsed(self._defaults)).checked()
+        self._leases = Leases(self._retire)
+        check_defaults(self._defaults)
 
     @property
     def informers(self) -> tuple[Informer[Any], ...]:
@@ -119,13 +116,76 @@ class SharedInformerFactory(Groups):
             InformerConflict: there is such an informer, with other options.
             NotRunning: the factory has ended.
         """
+        informer = self._shared(asked_for(resource, model, options, self._defaults), options)
+        self._leases.keep(informer)
+        return informer
+
+    @overload
+    def lease(
+        self, resource: type[M], *, linger: float = DEFAULT_LINGER, **options: Unpack[InformerOptions]
+    ) -> AbstractAsyncContextManager[Informer[M]]: ...
+    @overload
+    def lease(
+        self,
+        resource: GroupVersionResource | str,
+        *,
+        model: type[M],
+        linger: float = DEFAULT_LINGER,
+        **options: Unpack[InformerOptions],
+    ) -> AbstractAsyncContextManager[Informer[M]]: ...
+    @overload
+    def lease(
+        self,
+        resource: GroupVersionResource | str,
+        *,
+        linger: float = DEFAULT_LINGER,
+        **options: Unpack[InformerOptions],
+    ) -> AbstractAsyncContextManager[Informer[KubeObject]]: ...
+    def lease(
+        self,
+        resource: GroupVersionResource | str | type[Any],
+        *,
+        model: type[Any] | None = None,
+        linger: float = DEFAULT_LINGER,
+        **options: Any,
+    ) -> AbstractAsyncContextManager[Informer[Any]]:
+        """Use an informer for a while: ``async with factory.lease("pods", namespace="d") as pods``.
+
+        It is shared like any other, and stopped when its last user has left and ``linger`` seconds have passed without a new
+        one. One that has ever been asked for otherwise, by ``informer()`` or as an attribute, is never stopped so. Entering
+        does not wait for the sync.
+
+        Args:
+            resource: see ``informer``.
+            model: see ``informer``.
+            linger: seconds, 30 by default; of several users the longest counts, from when each left. 0 stops it at once.
+            **options: see ``InformerOptions``.
+
+        Raises:
+            InvalidOption: an option that does not exist or cannot work, or a name that is none.
+            InformerConflict: on entering, there is such an informer, with other options.
+            NotRunning: on entering, the factory is not running.
+        """
+        check_linger(linger)
+        spec = asked_for(resource, model, options, self._defaults)
+        return self._leases.lease(lambda: self._leased(spec, options), linger)
+
+    def _leased(self, spec: InformerSpec, options: Mapping[str, Any]) -> Informer[Any]:
+        if self._tasks is None and not self._ended:
+            raise NotRunning("the factory is not running: use its leases within its 'async with'")
+        before = self._informers.get(spec.identity)
+        informer = self._shared(spec, options)
+        if informer is not before:
+            self._leases.made(informer)
+        return informer
+
+    def _shared(self, spec: InformerSpec, options: Mapping[str, Any]) -> Informer[Any]:
+        """The informer there is, or a new one."""
         if self._ended:
             raise NotRunning("this factory has ended; make a new one")
-        _check_names(options)
-        spec = self._spec(resource, model, options)
         known = self._informers.get(spec.identity)
         if known is not None and not known.is_stopped:
-            _check_conflict(self._specs[spec.identity], spec, options)
+            check_conflict(self._specs[spec.identity], spec, options)
             return known
         informer: Informer[Any] = Informer(spec, self._claim)
         self._informers[spec.identity] = informer
@@ -133,6 +193,15 @@ class SharedInformerFactory(Groups):
         if self._tasks is not None:
             self._start(informer, spec)
         return informer
+
+    def _retire(self, informer: Informer[Any]) -> None:
+        """Stop an informer that nobody uses any more, and forget it."""
+        identity = next((identity for identity, known in self._informers.items() if known is informer), None)
+        if identity is not None:
+            del self._informers[identity], self._specs[identity]
+        informer.finish()  # so that nobody is given it while it closes
+        if self._tasks is not None:
+            self._tasks.start_soon(informer.aclose)
 
     async def wait_for_cache_sync(self, timeout: float | None = None, *, keep_waiting: bool = False) -> None:  # noqa: ASYNC109  # part of the promise: the error says why
         """Return once every informer that was asked for so far is in sync.
@@ -244,6 +313,7 @@ class SharedInformerFactory(Groups):
 
     async def _end(self) -> None:
         self._ended = True
+        self._leases.end()
         try:
             if self._supervisor is not None:
                 self._supervisor.cancel()
@@ -255,19 +325,6 @@ class SharedInformerFactory(Groups):
     def _start(self, informer: Informer[Any], spec: InformerSpec) -> None:
         assert self._tasks is not None and self._transport is not None and self._discovery is not None  # noqa: S101, PT018  # running
         informer.start(self._tasks, Collection(spec, self._transport, self._discovery))
-
-    def _spec(
-        self, resource: GroupVersionResource | str | type[Any], model: type[Any] | None, options: Any
-    ) -> InformerSpec:
-        if isinstance(resource, type):
-            model = model or resource
-        given = _parsed({**self._defaults, "model": model, **options})
-        spec = InformerSpec(named_resource(resource), **given)
-        if "namespace" not in options and spec.namespace is not None:
-            builtin = spec.builtin
-            scoped = builtin is None or builtin.namespaced
-            spec = replace(spec, namespace=spec.namespace if scoped else None, namespace_is_default=True)
-        return spec.checked()
 
 
 async def _until_done(task: asyncio.Task[None]) -> None:
@@ -284,33 +341,6 @@ async def _until_done(task: asyncio.Task[None]) -> None:
         logger.error("the factory did not end cleanly", exc_info=defect)
     if cancelled is not None:
         raise cancelled
-
-
-def _check_names(options: dict[str, Any]) -> None:
-    unknown = sorted(options.keys() - _OPTIONS)
-    if unknown:
-        close = difflib.get_close_matches(unknown[0], _OPTIONS)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(_OPTIONS)}"
-        raise InvalidOption(f"there is no option {unknown[0]!r}; {hint}")
-
-
-def _parsed(options: dict[str, Any]) -> dict[str, Any]:
-    parsed = {name: value for name, value in options.items() if value is not None}
-    if "namespace" in parsed:
-        parsed["namespace"] = namespace_scope(parsed["namespace"])
-    if "label_selector" in parsed:
-        parsed["label_selector"] = LabelSelector.parse(parsed["label_selector"])
-    return parsed
-
-
-def _check_conflict(known: InformerSpec, asked: InformerSpec, options: Mapping[str, Any]) -> None:
-    conflicts = known.conflicts_with(asked, [name for name, value in options.items() if value is not None])
-    if conflicts:
-        raise InformerConflict(
-            f"there is an informer on {known} already, with other {' and '.join(conflicts)}: use the same everywhere, "
-            + ("add_indexer() on the informer, " if conflicts == ["indexers"] else "")
-            + "or a factory of its own"
-        )
 
 
 def _combined(failures: list[BaseException]) -> BaseException:
