@@ -41,7 +41,8 @@ from aioinformer.options import InformerOptions
 from aioinformer.quarantine import Quarantined
 from aioinformer.resource import APIResource, GroupVersionResource
 from aioinformer.selectors import LabelSelector
-from aioinformer.status import InformerState, InformerStatus
+from aioinformer.served import ResourceAppeared, ResourceChanges, ResourceVanished
+from aioinformer.status import InformerState, InformerStatus, NamespaceStatus
 from aioinformer.subscription import Subscription
 
 __version__ = "0.1.0.dev0"
@@ -79,6 +80,7 @@ __all__ = [
     "MalformedResponse",
     "MethodNotAllowed",
     "NamespaceLister",
+    "NamespaceStatus",
     "NetworkError",
     "NotFound",
     "NotRunning",
@@ -86,7 +88,10 @@ __all__ = [
     "ObjectRejected",
     "OwnerReference",
     "Quarantined",
+    "ResourceAppeared",
+    "ResourceChanges",
     "ResourceExpired",
+    "ResourceVanished",
     "ResourceVersionTooLarge",
     "Resynced",
     "ServerError",

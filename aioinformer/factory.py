@@ -24,6 +24,8 @@ from aioinformer.health import FactoryHealth, assess
 from aioinformer.informer import Informer
 from aioinformer.leases import DEFAULT_LINGER, Leases, check_linger
 from aioinformer.options import InformerDefaults, InformerOptions, InformerSpec, check_seconds
+from aioinformer.resource import GroupVersionResource
+from aioinformer.served import ResourceChanges, ServedResources
 from aioinformer.transport import Transport
 
 if TYPE_CHECKING:
@@ -35,11 +37,12 @@ if TYPE_CHECKING:
     from kubernetes_asyncio.client import ApiClient
 
     from aioinformer.objects import KubeObject
-    from aioinformer.resource import GroupVersionResource
 
 __all__ = ["SharedInformerFactory"]
 
 logger = logging.getLogger(__name__)
+
+DEFINITIONS = GroupVersionResource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 
 M = TypeVar("M")
 
@@ -78,6 +81,7 @@ class SharedInformerFactory(Groups):
         self._tasks: anyio.abc.TaskGroup | None = None
         self._transport: Transport | None = None
         self._discovery: Discovery | None = None
+        self._served: ServedResources | None = None
         self._ended = False
         self._leases = Leases(self._retire)
         check_defaults(self._defaults)
@@ -233,6 +237,21 @@ class SharedInformerFactory(Groups):
                 {informer.status.name: informer.status.last_error for informer in lagging},
             )
 
+    def watch_resources(self) -> ResourceChanges:
+        """What the server serves, as it comes and goes: ``async for change in factory.watch_resources()``.
+
+        First a ``ResourceAppeared(initial=True)`` for each resource and version that can be listed and watched, then one for
+        each that comes, and a ``ResourceVanished`` for each that goes. CustomResourceDefinitions are watched where the user
+        may, so that it takes about a second; otherwise, and for what aggregated servers bring, discovery is asked every 10 s,
+        or every minute. It waits on through failures, and ends with the factory.
+
+        Raises:
+            NotRunning: the factory is not running.
+        """
+        if self._served is None or self._ended:
+            raise NotRunning("the factory is not running: watch its resources within its 'async with'")
+        return ResourceChanges(self._served)
+
     def healthy(self, *, max_staleness: float | None = None) -> FactoryHealth:
         """Whether all informers are fit to serve from, as of now: synced, and followed or about to be. Costs microseconds.
 
@@ -295,6 +314,9 @@ class SharedInformerFactory(Groups):
     async def _supervise(self, ready: asyncio.Future[None]) -> None:
         """Own every task and connection, in one task, so that ``async with`` may be left in another than it was entered in."""
         async with self._connected(), anyio.create_task_group() as self._tasks:
+            assert self._discovery is not None  # noqa: S101  # connected
+            self._served = ServedResources(self._discovery, self._definitions)
+            self._tasks.start_soon(self._served.run, name="aioinformer served resources")
             for identity, informer in self._informers.items():
                 self._start(informer, self._specs[identity])
             ready.set_result(None)
@@ -319,12 +341,21 @@ class SharedInformerFactory(Groups):
                 self._supervisor.cancel()
                 await _until_done(self._supervisor)
         finally:
+            if self._served is not None:
+                self._served.finish()
             for informer in self._informers.values():
                 informer.finish()
 
     def _start(self, informer: Informer[Any], spec: InformerSpec) -> None:
         assert self._tasks is not None and self._transport is not None and self._discovery is not None  # noqa: S101, PT018  # running
-        informer.start(self._tasks, Collection(spec, self._transport, self._discovery))
+        informer.start(self._tasks, Collection(spec, self._transport, self._discovery), self._served)
+
+    def _definitions(self) -> Informer[KubeObject]:
+        """An informer on CustomResourceDefinitions that is nobody else's."""
+        spec = InformerSpec(DEFINITIONS, metadata_only=True)
+        informer: Informer[KubeObject] = Informer(spec)
+        self._start(informer, spec)
+        return informer
 
 
 async def _until_done(task: asyncio.Task[None]) -> None:
