@@ -2,18 +2,25 @@
 PYTHON ?= python3
 VENV ?= .venv
 EXAMPLES ?= 2000
+SECONDS ?= 30
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FUZZER := $(VENV)/.fuzzer
 
-.PHONY: help demo test soak faults check bench control-plane docs format clean
+.PHONY: help demo test soak faults fuzz check bench bench-peers bench-report guard control-plane docs format clean
 
 help:
 	@echo "make demo           live Deployments against the embedded API server"
 	@echo "make test           all tests (those needing a real control plane skip when there is none)"
+	@echo "make test STORAGE=eager    the same, with every object packed as soon as it can be; STORAGE=plain: none"
 	@echo "make soak           random writes and faults, EXAMPLES=2000 of them, and what else takes long"
 	@echo "make faults         real faults on a real control plane, some minutes (make control-plane builds it)"
+	@echo "make fuzz           atheris on all that reads what a server says, SECONDS=30 for each target"
 	@echo "make check          ruff, mypy, pyright, import contracts"
 	@echo "make bench          our benchmarks"
+	@echo "make bench-peers    the comparison with client-go, kube-rs and Python clients: builds them, half an hour the first time"
+	@echo "make bench-report   docs/performance.md from the comparison's results"
+	@echo "make guard          half a minute: fails if the library has become twice as slow, or half as heavy again"
 	@echo "make control-plane  build kube-apiserver, etcd, kube-controller-manager, kubectl (once, cached)"
 	@echo "make docs           regenerate the checked parts of docs/"
 	@echo "make format         let ruff fix and format"
@@ -31,7 +38,7 @@ demo: $(STAMP)
 	@$(BIN)/python scripts/demo.py
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(if $(STORAGE),--storage=$(STORAGE)) $(ARGS)
 
 soak: $(STAMP)
 	AIOINFORMER_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/convergence -s $(ARGS)
@@ -39,6 +46,13 @@ soak: $(STAMP)
 
 faults: $(STAMP)
 	$(BIN)/python -m pytest tests/faults
+
+$(FUZZER): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --group fuzz || echo "no atheris here: Hypothesis takes its place"
+	@touch $@
+
+fuzz: $(FUZZER)
+	$(BIN)/python -m fuzz.run --seconds $(SECONDS) $(TARGETS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -54,6 +68,17 @@ format: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
 
+bench-peers: $(STAMP)
+	$(BIN)/python -m benchmarks.build_peers
+	$(BIN)/python -m benchmarks.compare $(ARGS)
+	$(MAKE) bench-report
+
+bench-report: $(STAMP)
+	$(BIN)/python -m benchmarks.report
+
+guard: $(STAMP)
+	$(BIN)/python -m benchmarks.guard
+
 control-plane: $(STAMP)
 	@$(BIN)/python scripts/build_control_plane.py; status=$$?; \
 	if [ $$status -ne 2 ]; then exit $$status; fi; \
@@ -67,4 +92,4 @@ docs: $(STAMP)
 	$(BIN)/python -m scripts.render_docs
 
 clean:
-	rm -rf $(VENV) build dist .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis fuzz/findings

@@ -36,14 +36,16 @@ from aioinformer.factory import SharedInformerFactory
 from aioinformer.health import FactoryHealth
 from aioinformer.informer import Informer
 from aioinformer.lister import Lister, NamespaceLister
+from aioinformer.merging import Merged, Tagged, merge
 from aioinformer.objects import KubeObject, ObjectMeta, OwnerReference
 from aioinformer.options import InformerOptions
 from aioinformer.quarantine import Quarantined
 from aioinformer.resource import APIResource, GroupVersionResource
 from aioinformer.selectors import LabelSelector
 from aioinformer.served import ResourceAppeared, ResourceChanges, ResourceVanished
-from aioinformer.status import InformerState, InformerStatus, NamespaceStatus
+from aioinformer.status import FactoryStatus, InformerState, InformerStatus, NamespaceStatus
 from aioinformer.subscription import Subscription
+from aioinformer.writing import Writer
 
 __version__ = "0.1.0.dev0"
 
@@ -61,6 +63,7 @@ __all__ = [
     "Event",
     "EventType",
     "FactoryHealth",
+    "FactoryStatus",
     "Forbidden",
     "GroupVersionResource",
     "IdleTimeout",
@@ -78,6 +81,7 @@ __all__ = [
     "LabelSelector",
     "Lister",
     "MalformedResponse",
+    "Merged",
     "MethodNotAllowed",
     "NamespaceLister",
     "NamespaceStatus",
@@ -99,9 +103,12 @@ __all__ = [
     "Subscription",
     "SubscriptionLagged",
     "Synced",
+    "Tagged",
     "TooManyRequests",
     "Unauthorized",
     "UnknownResource",
     "Updated",
     "WaitTimeout",
+    "Writer",
+    "merge",
 ]

@@ -56,9 +56,9 @@ class AuditReport:
     missing: tuple[str, ...]
     """On the server, not in the cache."""
     surplus: tuple[str, ...]
-    """In the cache, not on the server."""
+    """In the cache or in quarantine, not on the server."""
     outdated: tuple[str, ...]
-    """In both, with another uid or version."""
+    """On both sides, with another uid or version; what is in quarantine counts as what it was when it was set aside."""
     damaged: tuple[str, ...]
     """Cached under a key or index value that their own bytes contradict."""
     repaired: bool
@@ -234,25 +234,29 @@ class Auditor:
 
     async def _examine(self, listed: _Listed, findings: _Findings) -> None:
         """What is in the cache and should not be, or not so."""
-        for keys in _sliced(self._audited.keys(), SLICE):
-            for key in self._judgeable(key for key in keys if key in self._store):
+        store, quarantine = self._store, self._store.quarantine
+        set_aside = (key for key in quarantine if key not in store and self._audited.covers(key))
+        for keys in _sliced([*self._audited.keys(), *set_aside], SLICE):
+            for key in self._judgeable(key for key in keys if key in store or key in quarantine):
                 if key not in listed.digests and key not in listed.unreadable:
                     findings.surplus.append(key)
-                elif self._store.is_damaged(key):
+                elif key not in quarantine and store.is_damaged(key):
                     findings.damaged.append(key)
             await asyncio.sleep(0)
         found = set(findings.keys)
-        for strays in self._store.strays():
-            own = filter(self._audited.covers, dict.fromkeys(strays))
-            new = [key for key in self._judgeable(own) if key not in found]
+        for strays in store.strays():
+            own = self._judgeable(filter(self._audited.covers, dict.fromkeys(strays)))
+            new = [key for key in own if key not in found and key not in quarantine]
             findings.damaged.extend(new)
             found.update(new)
             await asyncio.sleep(0)
 
     def _judgeable(self, keys: Iterable[str]) -> Iterator[str]:
-        """Those that stood still since before the list, and that the cache is meant to have as they are."""
+        """Those that stood still since before the list, and that are not in quarantine without a word on who they are."""
         touched, quarantine = self._store.touched or (), self._store.quarantine
-        return (key for key in keys if key not in touched and key not in quarantine)
+        return (
+            key for key in keys if key not in touched and (key not in quarantine or self._store.digest(key) is not None)
+        )
 
     async def _catch_up(self, version: str) -> None:
         """Give events that were under way time to arrive. A cache that does not get there is judged as it is."""

@@ -25,28 +25,29 @@ __all__ = ["Backlog"]
 class Backlog:
     """A queue of changes for one subscriber; ``merged`` counts the changes that were folded into others."""
 
-    __slots__ = ("_behind", "_behind_removals", "_in_order", "_limit", "merged")
+    __slots__ = ("_behind", "_behind_removals", "_limit", "in_order", "merged")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._in_order: deque[Change] = deque()
+        self.in_order: deque[Change] = deque()
+        """What comes next, up to the limit: whoever takes may take from its left end."""
         self._behind: OrderedDict[str, Change] = OrderedDict()
         self._behind_removals: dict[str, Change] = {}
         """What follows, for keys whose first change that waits is a removal."""
         self.merged = 0
 
     def __len__(self) -> int:
-        return len(self._in_order) + len(self._behind) + len(self._behind_removals)
+        return len(self.in_order) + len(self._behind) + len(self._behind_removals)
 
     @property
     def is_full(self) -> bool:
         """Whether the next change will be merged."""
-        return len(self._in_order) >= self._limit or bool(self._behind)
+        return len(self.in_order) >= self._limit or bool(self._behind)
 
     def extend(self, changes: Sequence[Change], *, merge: bool = True) -> bool:
         """Add changes in order, merging what is past the limit; without ``merge``, ``False`` if there is such."""
-        if len(self._in_order) + len(changes) <= self._limit and not self._behind:
-            self._in_order.extend(changes)
+        if len(self.in_order) + len(changes) <= self._limit and not self._behind:
+            self.in_order.extend(changes)
             return True
         for change in changes:
             if not merge and self.is_full:
@@ -57,7 +58,7 @@ class Backlog:
     def push(self, change: Change) -> None:
         """Add a change, or merge it with what waits for its key."""
         if not self.is_full:
-            self._in_order.append(change)
+            self.in_order.append(change)
             return
         key = change.key
         first = self._behind.get(key)
@@ -72,8 +73,8 @@ class Backlog:
 
     def pop(self) -> Change | None:
         """The next change, or ``None``."""
-        if self._in_order:
-            return self._in_order.popleft()
+        if self.in_order:
+            return self.in_order.popleft()
         if not self._behind:
             return None
         key, change = self._behind.popitem(last=False)
@@ -85,7 +86,7 @@ class Backlog:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._in_order.clear()
+        self.in_order.clear()
         self._behind.clear()
         self._behind_removals.clear()
 

@@ -77,7 +77,18 @@ class Codec:
         self.decompress: Callable[[bytes], bytes] = context.decompress
         """What ``compress`` made, undone."""
 
+    def retire(self) -> None:
+        """Only decompress from now on: what compressing takes, some hundred kilobytes, is let go."""
+        self._compressor = None
+
     def compress(self, data: bytes) -> bytes:
-        """One frame, in an object of its own size."""
-        frame: bytes = self._compressor.compress(data, self._compressor.FLUSH_FRAME)
+        """One frame, in an object of its own size.
+
+        Raises:
+            ValueError: the compressor failed.
+        """
+        try:
+            frame: bytes = self._compressor.compress(data, self._compressor.FLUSH_FRAME)
+        except zstd.ZstdError as error:
+            raise ValueError(f"compression failed: {error}") from None
         return frame

@@ -11,9 +11,13 @@ Their ``repr`` shows the key, never the object: a model's own would show a Secre
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import msgspec
+
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Callable
 
 __all__ = ["Added", "Deleted", "Event", "EventType", "Resynced", "Synced", "Updated"]
 
@@ -42,13 +46,53 @@ class Added(msgspec.Struct, Generic[T_co], frozen=True):
         return f"<Added {self.key}{' initial' if self.initial else ''}>"
 
 
-class Updated(msgspec.Struct, Generic[T_co], frozen=True):
+class Updated(Generic[T_co]):
     """An object changed. ``old`` is what this subscription last saw of it."""
 
-    object: T_co
-    old: T_co
-    key: str = ""
+    __slots__ = ("_build", "_key", "_object", "_old")
+    __match_args__ = ("object", "old", "key")
     type: ClassVar[EventType] = EventType.UPDATED
+
+    def __init__(
+        self,
+        object: T_co,  # noqa: A002  # as in every other event
+        old: Any,
+        key: str = "",
+        *,
+        build: Callable[[Any], T_co] | None = None,
+    ) -> None:
+        """``build``: makes the old object out of ``old`` when it is asked for, which may cost more than all the rest."""
+        self._object = object
+        self._old = old
+        self._key = key
+        self._build = build
+
+    @property
+    def object(self) -> T_co:
+        """As it is now."""
+        return self._object
+
+    @property
+    def old(self) -> T_co:
+        """As it was."""
+        if self._build is not None:
+            self._old, self._build = self._build(self._old), None
+        old: T_co = self._old
+        return old
+
+    @property
+    def key(self) -> str:
+        """``namespace/name``, or ``name``."""
+        return self._key
+
+    def __eq__(self, other: builtins.object) -> bool:
+        return isinstance(other, Updated) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def _values(self) -> tuple[Any, ...]:
+        return self.key, self.object, self.old
 
     def __repr__(self) -> str:
         return f"<Updated {self.key}>"

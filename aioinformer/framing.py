@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from typing import TypeAlias
 
-import msgspec
-
 from aioinformer.errors import MalformedResponse, NetworkError
 
-__all__ = ["ItemCutter", "Line", "LineSplitter", "cut_list", "without_managed_fields"]
+__all__ = ["ItemCutter", "Line", "LineSplitter", "cut_list"]
 
 MAX_LINE = 128 * 1024 * 1024
 """Bytes. etcd's default lets objects exceed 1.5 MB, and other stores more; past this it is no Kubernetes any more."""
@@ -23,11 +21,7 @@ _LONGEST_HEAD, _LONGEST_KEY = 64 * 1024, 64
 """Bytes of what stands before the items, and of the name of an item's first field."""
 _MOST_REFUSED = 16
 """Candidates in a row that are no items, before a list is left whole: what is tried again and again costs its square."""
-_METADATA, _MANAGED_FIELDS = b'"metadata":{', b'"managedFields":'
-_NEAR = 512
-"""Bytes within which kind and apiVersion are over."""
-_COMMA, _RETURN = ord(","), ord("\r")
-_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_RETURN = ord("\r")
 
 
 Line: TypeAlias = tuple[bytes, int, int]
@@ -59,7 +53,8 @@ class LineSplitter:
         start, end, lines = 0, first, list[Line]()
         if self._unfinished:
             line = b"".join((self._unfinished, chunk[:first]))
-            lines.append((line, 0, len(line)))
+            if line != b"\r":
+                lines.append((line, 0, len(line)))
             start, end = first + 1, chunk.find(b"\n", first + 1)
         while end >= 0:
             if end > start and not (end == start + 1 and chunk[start] == _RETURN):
@@ -181,30 +176,3 @@ def cut_list(body: bytes) -> tuple[bytes, list[bytes]]:
         else:
             last_string = mark
     return body, []
-
-
-def without_managed_fields(buffer: bytes, start: int, end: int, value: msgspec.Raw) -> bytes:
-    """The JSON of an object between two places, without its ``metadata.managedFields``, which is ``value``.
-
-    The rest stays byte for byte as it is.
-    """
-    metadata = buffer.find(_METADATA, start, start + _NEAR)
-    field = buffer.find(_MANAGED_FIELDS, metadata, end)
-    after = field + len(_MANAGED_FIELDS) + len(value)
-    in_front = metadata > 0 and buffer.count(b"{", start, metadata) == 1  # of anything that is nested
-    if not in_front or buffer[field + len(_MANAGED_FIELDS) : after] != bytes(value):
-        return _reencoded_without_managed_fields(buffer[start:end])
-    if buffer[field - 1] == _COMMA:
-        field -= 1
-    elif buffer[after] == _COMMA:
-        after += 1
-    return buffer[start:field] + buffer[after:end]
-
-
-def _reencoded_without_managed_fields(raw: bytes) -> bytes:
-    """The same where metadata stands elsewhere, or is spelt otherwise, than Kubernetes does it."""
-    fields = _decode_fields(raw)
-    metadata = _decode_fields(fields["metadata"])
-    metadata.pop("managedFields", None)
-    fields["metadata"] = msgspec.Raw(msgspec.json.encode(metadata))
-    return msgspec.json.encode(fields)

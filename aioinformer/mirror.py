@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from aioinformer.applier import Queue
     from aioinformer.audit import AuditReport
     from aioinformer.feed import AuditableSource, Presence
-    from aioinformer.options import InformerSpec
+    from aioinformer.options import InformerSpec, View
 
 __all__ = ["Mirror"]
 
@@ -43,9 +43,9 @@ QUEUE_SIZE = 16
 class Mirror:
     """Keeps ``store`` like a source, and tells ``fanout`` and ``bell`` of it; from ``start`` until ``aclose``."""
 
-    def __init__(self, spec: InformerSpec) -> None:
+    def __init__(self, spec: InformerSpec, view: View) -> None:
         self.spec = spec
-        self.store = Store(spec.index_functions(), spec.admission(), strict=spec.strict, storage=spec.storage)
+        self.store = Store(spec.index_functions(view), spec.admission(view), strict=spec.strict, storage=spec.storage)
         self.fanout = Fanout()
         self.bell = Bell()
         self.stopped = False

@@ -10,21 +10,35 @@ from typing import TYPE_CHECKING, Any, TypedDict, get_args
 import msgspec
 
 from aioinformer.errors import InvalidOption
+from aioinformer.indexers import ReadyMade
 from aioinformer.listwatch import PAGE_SIZE, InitialList
 from aioinformer.models import model_builder
 from aioinformer.objects import JSON, KubeObject, Record
 from aioinformer.packing import Storage
 from aioinformer.resource import APIResource, GroupVersionResource, ResourceName, find_builtin
-from aioinformer.selectors import LabelSelector
+from aioinformer.selectors import LabelSelector, SelectorLike
 
 if TYPE_CHECKING:
-    from aioinformer.objects import Stored
+    from aioinformer.objects import Fresh, Stored
     from aioinformer.store import Admission, IndexFunction
 
-__all__ = ["Indexer", "InformerDefaults", "InformerOptions", "InformerSpec", "Transform", "namespace_scope"]
+__all__ = [
+    "Indexer",
+    "InformerDefaults",
+    "InformerOptions",
+    "InformerSpec",
+    "ModelView",
+    "Transform",
+    "View",
+    "namespace_scope",
+]
 
 Transform = Callable[[dict[str, JSON]], dict[str, JSON] | None]
 Indexer = Callable[[Any], Iterable[str] | str | None]
+View = Callable[["Stored"], Any]
+
+BUILT = 256
+"""Instances of a model that are kept for their first readers."""
 
 NAMESPACES = "namespace is a namespace's name, a list, tuple or set of some, or None for all of them, not {!r}"
 
@@ -32,7 +46,7 @@ NAMESPACES = "namespace is a namespace's name, a list, tuple or set of some, or 
 class InformerDefaults(TypedDict, total=False):
     """The options that a factory takes as ``**defaults`` and ``factory.informer`` takes for one informer."""
 
-    label_selector: str | Mapping[str, str] | LabelSelector | None
+    label_selector: SelectorLike
     """Evaluated by the server. An object that stops matching comes out as ``Deleted``."""
     field_selector: str | None
     """Evaluated by the server, which supports few fields: ``"spec.nodeName=node-1"``."""
@@ -172,31 +186,53 @@ class InformerSpec:
         compared = {"model", "transform"}.union(given) & {field.name for field in fields(self)}
         return sorted(name for name in compared if getattr(self, name) != getattr(other, name))
 
-    def view(self) -> Callable[[Stored], Any]:
+    def view(self) -> View:
         """The function that makes what readers get."""
-        if self.model is None:
-            return KubeObject
-        build = model_builder(self.model)
-        return lambda record: build(record.raw)
+        return KubeObject if self.model is None else ModelView(self.model)
 
-    def admission(self) -> Admission | None:
+    def admission(self, view: View) -> Admission | None:
         """The function that sees each new version once: transform, and the proof that the model can hold it."""
-        transform, model = self.transform, self.model
-        if transform is None and model is None:
-            return None
-        view = self.view()
+        transform = self.transform
+        prove = view.prove if isinstance(view, ModelView) else None
+        if transform is None:
+            return prove
 
-        def admit(record: Record) -> Record | None:
-            kept = record if transform is None else _transformed(record, transform)
-            if kept is not None and model is not None:
-                view(kept)
-            return kept
+        def admit(record: Fresh) -> Fresh | None:
+            kept = _transformed(record, transform)
+            return kept if kept is None or prove is None else prove(kept)
 
         return admit
 
-    def index_functions(self) -> dict[str, IndexFunction]:
+    def index_functions(self, view: View) -> dict[str, IndexFunction]:
         """The indexers, as functions of a record."""
-        return {name: index_function(indexer, self.view()) for name, indexer in self.indexers.items()}
+        return {name: index_function(indexer, view) for name, indexer in self.indexers.items()}
+
+
+class ModelView:
+    """Makes instances of a model from records.
+
+    Whether a model can hold an object is found out when the object is admitted, by building it. What was built then is
+    what the first reader gets: nobody else has it, so it is theirs alone.
+    """
+
+    __slots__ = ("_build", "_built")
+
+    def __init__(self, model: type[Any]) -> None:
+        self._build = model_builder(model)
+        self._built: dict[int, tuple[Stored, Any]] = {}
+        """By the identity of their records, which are kept along so that it stays theirs."""
+
+    def prove(self, record: Fresh) -> Fresh:
+        """The record, if the model can hold it; raises what building it raises."""
+        if len(self._built) >= BUILT:
+            del self._built[next(iter(self._built))]
+        self._built[id(record)] = record, self._build(record.raw)
+        return record
+
+    def __call__(self, record: Stored) -> Any:
+        """An instance of the reader's own."""
+        built = self._built.pop(id(record), None)
+        return self._build(record.raw) if built is None else built[1]
 
 
 def _is_a(kind: type[Any] | tuple[type[Any], ...], value: object) -> bool:
@@ -232,8 +268,10 @@ def check_seconds(option: str, value: float) -> None:
         raise InvalidOption(f"{option} is a positive number of seconds, or None, not {value!r}")
 
 
-def index_function(indexer: Indexer, view: Callable[[Stored], Any]) -> IndexFunction:
+def index_function(indexer: Indexer, view: View) -> IndexFunction:
     """An indexer as a function of a record that always gives a collection of values."""
+    if isinstance(indexer, ReadyMade):  # those need no view
+        return indexer
 
     def values(record: Stored) -> Iterable[str]:
         value = indexer(view(record))
@@ -252,7 +290,7 @@ class _Labelled(msgspec.Struct):
     metadata: _Labels
 
 
-def _transformed(record: Record, transform: Transform) -> Record | None:
+def _transformed(record: Fresh, transform: Transform) -> Record | None:
     document: dict[str, Any] = msgspec.json.decode(record.raw)
     changed = transform(document)
     if changed is None:

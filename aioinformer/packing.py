@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from aioinformer.compression import Codec, available, spread
+from aioinformer.objects import UncutRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aioinformer.objects import Stored
 
-__all__ = ["BURST", "PackedRecord", "Packer", "Storage", "StorageStatus"]
+__all__ = ["BURST", "STAGED", "PackedRecord", "Packer", "Storage", "StorageStatus"]
 
 Storage = Literal["compressed", "plain"]
 
@@ -27,15 +28,19 @@ WORTHWHILE = 1024 * 1024
 """Bytes to pack that are worth a dictionary, which takes half of that itself with its tables."""
 BURST = 16 * 1024 * 1024
 """Bytes that may wait, plain, to be packed."""
+STAGED = 2 * 1024 * 1024
+"""The same in a snapshot: nobody waits for its single objects, and what was plain leaves holes in memory."""
 LARGEST = 2 * 1024 * 1024
 """Bytes of an object that is packed: more takes longer than the loop should be held."""
 SAMPLES = 64
 LABEL_SETS = 4096
-"""Different sets of labels that are remembered, so that objects with equal ones share them."""
+"""Different sets of labels that are remembered at most, so that objects with equal ones share them."""
 JUDGED = 256
 """Packed objects that a dictionary is judged by."""
 DECAYED = 1.3
 """How many times worse than at first a dictionary may become."""
+HARDLY = 0.9
+"""A ratio that is not worth much."""
 
 UID: Final = 16
 """Bytes of a uid in RFC 9562's form."""
@@ -126,7 +131,7 @@ def head(uid: str, resource_version: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class StorageStatus:
-    """How a cache keeps its objects, as of now."""
+    """How a cache keeps its objects, as of now. Those neither packed nor waiting are larger than 2 MiB, or would not get smaller."""
 
     mode: Storage
     packed: int
@@ -147,19 +152,20 @@ class Packer:
     """Packs records for one cache; makes dictionaries, and judges them."""
 
     __slots__ = (
-        "_codec", "_expected", "_judged", "_label_sets", "_packed_since", "_patience",
-        "_plain_bytes", "_small_bytes", "dictionaries", "mode", "note",
+        "_codec", "_expected", "_judged", "_label_sets", "_most_label_sets", "_packed_since", "_patience",
+        "_plain_bytes", "_small_bytes", "_trouble", "dictionaries", "mode",
     )  # fmt: skip
 
     def __init__(self, mode: Storage = "compressed") -> None:
         self.mode: Storage = mode
-        self.note = ""
+        self._trouble = ""
         self.dictionaries = 0
         """How many were made so far."""
         if mode == "compressed" and not available():
-            self.mode, self.note = "plain", "no compression on this platform: zstandard cannot be imported"
+            self.mode, self._trouble = "plain", "no compression on this platform: zstandard cannot be imported"
         self._codec: Codec | None = None
         self._label_sets: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        self._most_label_sets = LABEL_SETS
         self._patience = WORTHWHILE
         """Bytes to be packed before the next dictionary is made: twice as many each time."""
         self._packed_since = 0
@@ -174,13 +180,24 @@ class Packer:
         """Bytes after packing for each before, lately."""
         return self._small_bytes / self._plain_bytes if self._plain_bytes else self._expected
 
+    @property
+    def note(self) -> str:
+        """Why objects that might be packed are not; ``""`` if there is nothing to say."""
+        if not self._trouble and (self.ratio or 0) > HARDLY:
+            return "these objects hardly get smaller; those that get larger are kept as they came"
+        return self._trouble
+
     def wants(self, record: Stored) -> bool:
         """Whether it is worth trying to pack."""
-        return self.mode == "compressed" and len(record.raw) <= LARGEST
+        if self.mode == "plain":
+            return False
+        return len(record.uncut if type(record) is UncutRecord else record.raw) <= LARGEST
 
     def is_ready(self, waiting_bytes: int) -> bool:
-        """Whether there is a dictionary, or enough to pack for making one."""
-        return self._codec is not None or waiting_bytes >= self._patience
+        """Whether there is a dictionary that suits, or enough to pack for making one."""
+        if self._codec is None:
+            return waiting_bytes >= min(self._patience, BURST)
+        return waiting_bytes >= WORTHWHILE or not self.has_to_learn
 
     @property
     def has_to_learn(self) -> bool:
@@ -191,18 +208,26 @@ class Packer:
         return decayed and self._packed_since >= self._patience
 
     def learn(self, records: Sequence[Stored]) -> None:
-        """Make a dictionary from these, in about a millisecond; ``note`` says why if that does not work."""
+        """Make a dictionary from these, in about a millisecond; if that does not work, there is what there was before."""
         self._patience = min(2 * self._patience, BURST) if self._codec is None else 2 * self._patience
+        former = self._codec
         try:
             self._codec = Codec([records[place].raw for place in spread(len(records), SAMPLES)])
         except ValueError as error:
-            self.note = str(error)
+            if self._codec is None:
+                self._trouble = str(error)
             return
-        self.note = ""
+        if former is not None:
+            former.retire()
+        self._trouble = ""
         self.dictionaries += 1
         self._expected = None
         self._packed_since = 0
         self._judge_anew()
+
+    def expect(self, objects: int) -> None:
+        """The cache has so many objects: no more sets of labels are remembered than these can have, twice."""
+        self._most_label_sets = min(LABEL_SETS, 2 * objects)
 
     def pack(self, key: str, record: Stored) -> PackedRecord | None:
         """The same under this key object in less space; ``None`` if it would not be less, or nothing suits."""
@@ -210,7 +235,12 @@ class Packer:
         if codec is None:
             return None
         raw = record.raw
-        blob = head(record.uid, record.resource_version) + codec.compress(raw)
+        try:
+            frame = codec.compress(raw)
+        except ValueError as error:
+            self._codec, self._trouble = None, str(error)
+            return None
+        blob = head(record.uid, record.resource_version) + frame
         self._judge(len(raw), len(blob))
         if len(blob) >= len(raw):
             return None
@@ -233,6 +263,6 @@ class Packer:
     def _shared(self, labels: dict[str, str]) -> dict[str, str]:
         """Equal labels, in one dict for all."""
         sets = self._label_sets
-        if len(sets) >= LABEL_SETS:
+        if len(sets) >= self._most_label_sets:
             sets.clear()
         return sets.setdefault(tuple(labels.items()), labels)

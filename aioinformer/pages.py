@@ -24,6 +24,13 @@ __all__ = ["PageReader"]
 _decode_anything = msgspec.json.Decoder(msgspec.Raw).decode
 
 
+class _Kind(msgspec.Struct):
+    kind: str = ""
+
+
+_decode_kind = msgspec.json.Decoder(_Kind).decode
+
+
 class PageReader:
     """``feed`` it chunks and ``take`` what they complete; ``close`` gives the rest, and the version of the list."""
 
@@ -64,6 +71,8 @@ class PageReader:
         Raises:
             MalformedResponse: it is not a list, or it is a ``Table``, which holds no objects.
         """
+        self._cutter.put_back(self._pending)
+        self._pending = []
         return decode_page(self._cutter.close())
 
     def _decoded(self, candidate: bytes) -> Delta | Undecodable | None:
@@ -73,6 +82,9 @@ class PageReader:
             item = decode_item(candidate, kind, api_version, keep_managed_fields=self._keep_managed_fields)
             if isinstance(item, Undecodable):
                 _decode_anything(candidate)
+            elif not (kind and api_version) and not _decode_kind(candidate).kind:  # perhaps the end of the list says it
+                self._leave_whole([candidate, *self._pending])
+                return None
         except RecursionError:  # too deep to tell where it ends
             self._leave_whole([candidate, *self._pending])
         except (MalformedResponse, msgspec.DecodeError):

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from aioinformer.objects import Record, digest
+
 if TYPE_CHECKING:
     from aioinformer.objects import JSON
 
@@ -32,6 +34,13 @@ class Quarantined(msgspec.Struct, frozen=True):
             return msgspec.json.decode(self.raw_metadata, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return {}
+
+    def digest(self) -> int | None:
+        """What tells this version from every other, as ``objects.digest`` does; ``None`` if its bytes do not say who it is."""
+        uid = self.metadata.get("uid")
+        if not (uid and isinstance(uid, str) and self.resource_version):
+            return None
+        return digest(Record(self.key, uid, self.resource_version, {}, b""))
 
     def __repr__(self) -> str:
         return f"<Quarantined {self.key} resourceVersion={self.resource_version} {type(self.error).__name__}>"

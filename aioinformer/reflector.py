@@ -173,7 +173,7 @@ class Reflector:
             while await self._feed_page(reader, body):
                 while items := reader.take(SLICE):
                     await self._put(SnapshotPage(items))
-        page = reader.close()
+            page = reader.close()  # in here: what it raises may repeat what was sent, and the source takes that out
         for start in range(0, len(page.items), SLICE):
             items = [
                 decode_item(item, page.kind, page.api_version, keep_managed_fields=self._keep_managed_fields)

@@ -82,7 +82,7 @@ class Staging:
             for keys in _sliced(live.namespaces[other]):
                 for key in keys:
                     if (record := live.records.get(key)) is not None:
-                        self.table.put(key, record, live.values_of(key))
+                        self.table.put(record.key, record, live.values_of(key))
                 yield []
         for keys in _sliced(live.left_out):
             self.table.left_out.update({key: live.left_out[key] for key in keys if not within(key, namespace)})

@@ -18,7 +18,7 @@ import msgspec
 from aioinformer.batches import Change, Delta
 from aioinformer.errors import InvalidOption, ObjectRejected
 from aioinformer.objects import digest, raw_metadata
-from aioinformer.packing import BURST, Packer, StorageStatus
+from aioinformer.packing import BURST, STAGED, Packer, StorageStatus
 from aioinformer.quarantine import Quarantined, forget_frames, origin
 from aioinformer.resource import oldest
 from aioinformer.staging import Staging, identity, replaced, within
@@ -29,16 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from aioinformer.batches import Deltas, SnapshotPage
-    from aioinformer.objects import Record, Stored
+    from aioinformer.objects import Fresh, Stored
     from aioinformer.packing import Storage
+    from aioinformer.selectors import LabelSelector
 
-    Admission = Callable[[Record], Record | None]
+    Admission = Callable[[Fresh], Fresh | None]
     IndexFunction = Callable[[Stored], Iterable[str]]
 
 __all__ = ["SLICE", "Store"]
-
-PACKED_AT_ONCE = 64
-"""Objects that are packed before the loop gets a turn."""
 
 
 class Store:
@@ -83,6 +81,7 @@ class Store:
                 self._touch(item.key)
                 changes += self._remove(item.key)
             else:
+                self._touch(item.key)
                 self._set_aside(Quarantined(item.key, item.resource_version, item.error, item.raw_metadata))
         if batch.resource_version:
             self._reached(part, batch.resource_version)
@@ -148,7 +147,9 @@ class Store:
         return not self._distrusted.isdisjoint(keys)
 
     def digest(self, key: str) -> int | None:
-        """The digest of what came under a key, be it cached or left out; ``None`` if nothing did."""
+        """The digest of what came under a key last, be it cached, left out or set aside; ``None`` if nothing did, or if that is unknown."""
+        if key in self.quarantine:
+            return self.quarantine[key].digest()
         record = self._live.records.get(key)
         return self._live.left_out.get(key) if record is None else digest(record)
 
@@ -192,17 +193,29 @@ class Store:
             return list(records.values())
         return [records[key] for key in self._live.namespaces.get(namespace, ())]
 
+    def select(self, namespace: str | None, selector: LabelSelector) -> list[Stored]:
+        """The records of a namespace, or of all, that match; of those that have to be looked at, as few as indexes permit."""
+        if not selector:
+            return self.records(namespace)
+        keys = self._live.narrowest(self._indexers, namespace, selector)
+        records = self.records(namespace) if keys is None else [self._live.records[key] for key in keys]
+        return [
+            record
+            for record in records
+            if (keys is None or namespace is None or record.namespace == namespace) and selector.matches(record.labels)
+        ]
+
     def keys(self, namespace: str | None = None) -> list[str]:
         """All keys, or one namespace's, in the same order."""
         return list(self._live.records if namespace is None else self._live.namespaces.get(namespace, ()))
 
     def by_index(self, index: str, value: str) -> list[Stored]:
         """The records that have this value in the index."""
-        return [self._live.records[key] for key in self._index(index).by_value.get(value, ())]
+        return [self._live.records[key] for key in self._index(index).keys_of(value)]
 
     def index_keys(self, index: str, value: str) -> list[str]:
         """The keys that have this value in the index."""
-        return list(self._index(index).by_value.get(value, ()))
+        return list(self._index(index).keys_of(value))
 
     def index_values(self, index: str) -> list[str]:
         """All values that some object has in the index."""
@@ -225,7 +238,8 @@ class Store:
     @property
     def is_pressed(self) -> bool:
         """Whether so much waits to be packed that it cannot wait for a quiet moment."""
-        return any(table.waiting_bytes > BURST for table in self._tables)
+        staged = (staging.table.waiting_bytes for staging in self._stagings.values())
+        return self._live.waiting_bytes > BURST or any(waiting > STAGED for waiting in staged)
 
     @property
     def can_pack(self) -> bool:
@@ -233,9 +247,9 @@ class Store:
         return any(table.can_pack for table in self._tables)
 
     def pack(self) -> bool:
-        """Pack some objects, half a millisecond's worth; whether there is more to do."""
+        """Pack some objects, a millisecond's worth; whether there is more to do."""
         live, *staged = self._tables
-        return live.pack(PACKED_AT_ONCE) or any(table.pack(PACKED_AT_ONCE) for table in staged)
+        return live.pack() or any(table.pack() for table in staged)
 
     @property
     def _tables(self) -> tuple[Table, ...]:
@@ -253,6 +267,26 @@ class Store:
         for table, index in zip(self._tables, built, strict=True):
             table.indexes[name] = index
         self._indexers[name] = function
+
+    def remove_indexer(self, name: str) -> None:
+        """Forget an index.
+
+        Raises:
+            InvalidOption: there is no index of this name.
+        """
+        self._index(name)
+        del self._indexers[name]
+        for table in self._tables:
+            del table.indexes[name]
+
+    def admitted(self, record: Fresh) -> Fresh | None:
+        """What the cache would keep of a record; ``None``: nothing. What the user's function raises passes through."""
+        return record if self._admit is None else self._admit(record)
+
+    def index_values_of(self, index: str, record: Stored) -> tuple[str, ...]:
+        """The values that an object has, or would have, in the index; what the user's function raises passes through."""
+        self._index(index)
+        return _values(self._indexers[index], record)
 
     def _index(self, name: str) -> Index:
         try:
@@ -289,12 +323,12 @@ class Store:
         if self.touched is not None:
             self.touched.add(key)
 
-    def _remove(self, key: str, final: Record | None = None) -> list[Change]:
+    def _remove(self, key: str, final: Fresh | None = None) -> list[Change]:
         self.quarantine.pop(key, None)
         old = self._live.pop(key)
         return [] if old is None else [Change(key, old, None, self._final(old, final))]
 
-    def _final(self, old: Stored, final: Record | None) -> Stored | None:
+    def _final(self, old: Stored, final: Fresh | None) -> Stored | None:
         """The last state of a removed object, admitted like any other; the cached one where that does not work.
 
         ``None`` when it is not known, or is another object's: then the cached one's own removal was missed.
@@ -343,12 +377,12 @@ class Store:
         """What the cache holds under this key goes over into the snapshot as it is."""
         live = self._live.records.get(key)
         if live is not None:
-            staging.table.put(key, live, self._live.values_of(key))
+            staging.table.put(live.key, live, self._live.values_of(key))  # under the string that is in use already
             staging.restaged.pop(key, None)
 
     def _prepare(
-        self, key: str, record: Record, staging: Staging | None = None
-    ) -> tuple[Record | None, dict[str, tuple[str, ...]]] | None:
+        self, key: str, record: Fresh, staging: Staging | None = None
+    ) -> tuple[Fresh | None, dict[str, tuple[str, ...]]] | None:
         """The record to keep (``None``: leave it out) and its index values; ``None`` if it went into quarantine."""
         try:
             kept = record if self._admit is None else self._admit(record)
@@ -390,7 +424,11 @@ def _same(a: Stored, b: Stored) -> bool:
 
 
 def _values(function: IndexFunction, record: Stored) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(function(record)))
+    values = tuple(dict.fromkeys(function(record)))
+    for value in values:
+        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # it is the user's function
+            raise TypeError(f"an indexer gives strings, not {type(value).__name__}")
+    return values
 
 
 def _built(table: Table, function: IndexFunction) -> Index:

@@ -129,6 +129,7 @@ class Subscription(Generic[T]):
         self._terms = terms
         self._scope = terms.scope
         self._backlog = Backlog(terms.max_pending)
+        self._in_order = self._backlog.in_order
         self._initial: list[Stored] = []
         self._synced_version: str | None = None
         self._due: deque[str] = deque()
@@ -225,15 +226,17 @@ class Subscription(Generic[T]):
         return self
 
     async def __anext__(self) -> Event[T]:
+        if self._consumer is None or self._consumer() is not asyncio.current_task():  # one may take over from another
+            self._consumed()
         if self._clock() >= self._turn_ends:
             await self._give_a_turn()
-        change = None if self._is_behind_live else self._backlog.pop()
-        if change is None:
+        if self._synced_version is not None or not self._in_order:
             return await self._other_event()
+        change = self._in_order.popleft()
         new, old = change.new, change.old
         if new is None or old is None:
             return self._event(change)
-        return Updated(self._view(new), self._view(old), change.key)
+        return Updated(self._view(new), old, change.key, build=self._view)
 
     def batches(self) -> Batches[T]:
         """An async iterator of the same events, as many at a time as there are, up to ``BATCH``.
@@ -252,7 +255,7 @@ class Subscription(Generic[T]):
 
     async def _give_a_turn(self) -> None:
         """Let others run; a consumer to whom everything is there already would not."""
-        if self._consumer is None:
+        if self.consumer is not asyncio.current_task():
             self._consumed()
         loop = asyncio.get_running_loop()
         self._clock = loop.time
@@ -312,7 +315,7 @@ class Subscription(Generic[T]):
             return Deleted(self._view(gone), change.final is not None, key)
         if old is None:
             return Added(self._view(new), False, key)
-        return Updated(self._view(new), self._view(old), key)
+        return Updated(self._view(new), old, key, build=self._view)
 
     def _resync_is_due(self, now: float) -> bool:
         """Start a round if the period is over; the first begins when the subscriber is first idle."""

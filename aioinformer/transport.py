@@ -94,7 +94,7 @@ class Transport:
         response = await self._send(path, query or {}, headers)
         try:
             if response.status == UNAUTHORIZED and await self._refreshed(response.request_info.headers):
-                response.close()
+                _let_go(response)
                 response = await self._send(path, query or {}, headers)
                 if response.status == UNAUTHORIZED:
                     self._was_in_vain()
@@ -105,7 +105,7 @@ class Transport:
             blot_out(error, secrets(response.request_info.headers))  # what was sent may come back in the answer
             raise
         finally:
-            response.close()  # gives the connection back if the body was read to its end
+            _let_go(response)
 
     async def read(self, path: str, *, accept: str = JSON) -> bytes:
         """The whole body of a GET; raises what ``get`` raises, and ``MalformedResponse`` past ``MAX_DOCUMENT`` bytes."""
@@ -202,6 +202,14 @@ class Transport:
 
     def _was_in_vain(self) -> None:
         self._in_vain_until = asyncio.get_running_loop().time() + REFRESH_AGAIN_AFTER
+
+
+def _let_go(response: aiohttp.ClientResponse) -> None:
+    """Give the connection back if the body was read to its end, else break it: TLS would first wait for the server's goodbye."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()
 
 
 def _unusable(error: Exception) -> ConfigurationError:

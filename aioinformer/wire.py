@@ -13,8 +13,8 @@ import msgspec
 
 from aioinformer.batches import Delta, Undecodable
 from aioinformer.errors import APIError, MalformedResponse, api_error
-from aioinformer.framing import cut_list, without_managed_fields
-from aioinformer.objects import Record, key_of, raw_metadata
+from aioinformer.framing import cut_list
+from aioinformer.objects import Record, UncutRecord, key_of, raw_metadata
 
 if TYPE_CHECKING:
     from aioinformer.framing import Line
@@ -291,13 +291,10 @@ def _delta(
     """
     try:
         found = _decode_object(memoryview(buffer)[start:end])
-        meta = found.metadata
-        if keep_managed_fields or not meta.managedFields:
-            raw = buffer[start:end]
-        else:
-            raw = without_managed_fields(buffer, start, end, meta.managedFields)
+        raw = buffer[start:end]
         if not raw.isascii():
             str(raw, "utf-8")  # what was skipped above is not looked at so closely, but has to be readable later
+        meta = found.metadata
         name, namespace = meta.name, meta.namespace
         if "/" in name or "/" in namespace:
             raise msgspec.ValidationError("a name or namespace has a slash in it")  # noqa: TRY301  # one more thing that can be wrong
@@ -308,7 +305,10 @@ def _delta(
     if head and not found.kind:
         raw = head + raw[1:]
     key = f"{namespace}/{name}" if namespace else name
-    return Delta(deleted, Record(key, meta.uid, meta.resourceVersion, meta.labels or {}, raw))
+    labels = meta.labels or {}
+    if keep_managed_fields or not meta.managedFields:
+        return Delta(deleted, Record(key, meta.uid, meta.resourceVersion, labels, raw))
+    return Delta(deleted, UncutRecord(key, meta.uid, meta.resourceVersion, labels, raw, len(meta.managedFields)))
 
 
 @lru_cache

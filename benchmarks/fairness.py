@@ -18,8 +18,8 @@ from kubernetes_asyncio.client import ApiClient, Configuration
 from aioinformer import SharedInformerFactory
 from benchmarks.bare import STREAM, aiohttp_span
 from benchmarks.loop_clock import LoopClock
-from benchmarks.replay import Recording, pin, replay, snapshot_version
 from benchmarks.result import Result
+from benchmarks.servers import Recording, pin, replay, snapshot_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from kubernetes_asyncio.client import ApiClient, Configuration
 
 from aioinformer import SharedInformerFactory
-from benchmarks import peers
+from benchmarks import first_copies
 from benchmarks.bare import STREAM, aiohttp_span
-from benchmarks.replay import Recording, pin, replay
 from benchmarks.result import Span, compared
+from benchmarks.servers import Recording, pin, replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -40,14 +40,14 @@ async def ours(url: str, pods: int, initial_list: Literal["stream", "consistent"
 async def models(url: str, pods: int) -> Span:
     """kubernetes_asyncio's list and models."""
     started = Span.now()
-    await peers.models(url, at_least=pods)
+    await first_copies.models(url, at_least=pods)
     return started.elapsed()
 
 
 async def dicts(url: str, _: int) -> Span:
     """The same pages by ``json.loads``."""
     started = Span.now()
-    await peers.dicts(url)
+    await first_copies.dicts(url)
     return started.elapsed()
 
 

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from kubernetes_asyncio.client import ApiClient, Configuration
 
 from aioinformer import SharedInformerFactory
-from benchmarks import peers
-from benchmarks.replay import ROOT, Recording, replay
+from benchmarks import first_copies
 from benchmarks.result import Result
+from benchmarks.servers import ROOT, Recording, replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -51,12 +51,12 @@ async def _informer(url: str, stack: AsyncExitStack, **options: Any) -> object:
 
 async def models(url: str, _: AsyncExitStack) -> object:
     """kubernetes_asyncio's models, listed in pages."""
-    return await peers.models(url)
+    return await first_copies.models(url)
 
 
 async def dicts(url: str, _: AsyncExitStack) -> object:
     """Dicts by ``json.loads``, listed in pages."""
-    return await peers.dicts(url)
+    return await first_copies.dicts(url)
 
 
 VARIANTS: dict[str, Callable[[str, AsyncExitStack], Coroutine[Any, Any, object]]] = {

@@ -1,20 +1,24 @@
 """Pods as a busy cluster has them: about 7 kB of JSON each, over a quarter of it managedFields.
 
-What is random in real pods is random here (uids, digests, name suffixes, addresses, times); what many pods share is
-shared, as the pods of one Deployment are alike. The same seed and number always give the same bytes.
+What is random in real pods is random here (uids, digests, name suffixes, addresses, times); what the pods of one owner
+share is shared: twenty of them, of a ReplicaSet, a StatefulSet, a DaemonSet or a Job. The same seed and number always
+give the same bytes, which ``drawing`` puts into the blanks of the forty templates that this file makes.
 """
 
 from __future__ import annotations
 
-import random
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from functools import cache
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-__all__ = ["JSON", "encoded", "modified", "pod", "small_pod"]
+from benchmarks.drawing import GROUPS, Blank, Plate, at_version
+
+__all__ = ["JSON", "Form", "changed_template", "encoded", "modified", "plate", "pod", "small_pod", "template"]
 
 JSON: TypeAlias = dict[str, Any]
+Form: TypeAlias = Literal["item", "ADDED", "MODIFIED"]
+"""An object in a list, without kind and version, or an event of a watch with its end of line."""
 
 APPS = (
     "checkout",
@@ -30,10 +34,8 @@ APPS = (
 )
 TEAMS = ("storefront", "platform", "billing", "fulfilment")
 NAMESPACES = ("shop", "shop-staging", "billing", "platform", "edge")
-ZONES = ("eu-west-1a", "eu-west-1b", "eu-west-1c")
-SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
-"""The letters Kubernetes draws generated names from."""
-EPOCH = datetime(2025, 3, 1, tzinfo=UTC)
+OWNERS = ("ReplicaSet",) * 6 + ("StatefulSet",) * 2 + ("DaemonSet", "Job")
+"""In the proportions in which they own pods."""
 LEAF: JSON = {}
 """A field that somebody owns."""
 APP_FIELDS: JSON = {
@@ -75,50 +77,23 @@ SIDECAR_FIELDS: JSON = {
 
 
 def pod(number: int, *, seed: int = 0) -> JSON:
-    """The pod of this number, as one of some forty Deployments has it: running, with a sidecar, probes and volumes."""
-    dice = random.Random(f"{seed}/{number}")  # noqa: S311  # the same pods every time
-    meta = _metadata(number, dice)
-    ip, node = (
-        _address(dice),
-        f"ip-10-{dice.randrange(4)}-{dice.randrange(256)}-{dice.randrange(256)}.{dice.choice(ZONES)}.compute.internal",
-    )
-    images = {name: f"registry.example.com/{name}@sha256:{dice.randbytes(32).hex()}" for name in ("app", "proxy")}
-    token = f"kube-api-access-{_suffix(dice)}"
-    started = EPOCH + timedelta(seconds=dice.randrange(10_000_000))
-    meta["creationTimestamp"] = _time(started)
-    meta["managedFields"] = _managed_fields(dice, started, ip, meta["ownerReferences"][0]["uid"])
-    return {
-        "kind": "Pod",
-        "apiVersion": "v1",
-        "metadata": meta,
-        "spec": _spec(meta["labels"]["app.kubernetes.io/name"], images, token, node),
-        "status": _status(dice, images, ip, started),
-    }
+    """The pod of this number: running, with a sidecar, probes and volumes."""
+    return _drawn(number, seed, small=False)
 
 
 def small_pod(number: int, *, seed: int = 0) -> JSON:
     """A pod of about 1 kB: one container, no managedFields."""
-    dice = random.Random(f"{seed}/{number}")  # noqa: S311  # the same pods every time
-    meta = _metadata(number, dice)
-    started = _time(EPOCH + timedelta(seconds=dice.randrange(10_000_000)))
-    digest = f"registry.example.com/app@sha256:{dice.randbytes(32).hex()}"
-    return {
-        "kind": "Pod",
-        "apiVersion": "v1",
-        "metadata": {**meta, "annotations": {}, "creationTimestamp": started},
-        "spec": {"containers": [{"name": "app", "image": digest}], "nodeName": f"node-{dice.randrange(500)}"},
-        "status": {"phase": "Running", "podIP": _address(dice), "startTime": started},
-    }
+    return _drawn(number, seed, small=True)
+
+
+def _drawn(number: int, seed: int, *, small: bool) -> JSON:
+    document: JSON = msgspec.json.decode(plate("item", number % GROUPS, small=small).fill(number, seed))
+    return {"kind": "Pod", "apiVersion": "v1", **document}
 
 
 def modified(document: JSON, version: int) -> JSON:
     """The pod once more, at another version, as a kubelet's report leaves it: a restart more, and so another time."""
-    status = document["status"]
-    at = _time(EPOCH + timedelta(seconds=10_000_000 + version))
-    containers = [{**container, "restartCount": version} for container in status.get("containerStatuses", [])]
-    conditions = [{**condition, "lastTransitionTime": at} for condition in status.get("conditions", [])]
-    changed = {**status, "startTime": at, "conditions": conditions, "containerStatuses": containers}
-    return {**document, "metadata": {**document["metadata"], "resourceVersion": str(version)}, "status": changed}
+    return _modified(document, str(version), at_version(version))
 
 
 def encoded(document: JSON) -> bytes:
@@ -126,41 +101,101 @@ def encoded(document: JSON) -> bytes:
     return msgspec.json.encode(document)
 
 
-def _metadata(number: int, dice: random.Random) -> JSON:
-    app, team = APPS[number % len(APPS)], TEAMS[number % len(TEAMS)]
-    alike = random.Random(f"{app}-{team}")  # noqa: S311  # what the pods of one Deployment share
-    template = "".join(alike.choices(SUFFIX, k=10))
-    owner = f"{app}-{team}-{template}"
+@cache
+def plate(form: Form, group: int, *, small: bool = False, changed: bool = False) -> Plate:
+    """The bytes of any pod of a group in this form, but for the blanks; ``changed`` is as ``modified`` leaves it."""
+    of_group = changed_template if changed or form == "MODIFIED" else template
+    document = of_group(group, small=small)
+    if form == "item":
+        return Plate(encoded({name: value for name, value in document.items() if name not in {"kind", "apiVersion"}}))
+    return Plate(b'{"type":"%b","object":%b}\n' % (form.encode(), encoded(document)))
+
+
+def template(group: int, *, small: bool = False) -> JSON:
+    """What the pods of a group have in common, with marks where they differ."""
+    meta = _metadata(group)
+    if small:
+        return _small(meta)
+    app = APPS[group % len(APPS)]
+    meta["creationTimestamp"] = Blank.STARTED
+    meta["managedFields"] = _managed_fields(Blank.ADDRESS, Blank.OWNER_UID)
+    images = {name: f"registry.example.com/{name}@sha256:{Blank.DIGESTS[name]}" for name in ("app", "proxy")}
     return {
-        "name": f"{owner}-{_suffix(dice)}{number}",
+        "kind": "Pod",
+        "apiVersion": "v1",
+        "metadata": meta,
+        "spec": _spec(app, images, f"kube-api-access-{Blank.TOKEN}", Blank.NODE),
+        "status": _status(images),
+    }
+
+
+def changed_template(group: int, *, small: bool = False) -> JSON:
+    """The same as ``modified`` leaves them."""
+    return _modified(template(group, small=small), Blank.VERSION, Blank.AT_VERSION)
+
+
+def _small(meta: JSON) -> JSON:
+    digest = f"registry.example.com/app@sha256:{Blank.DIGESTS['app']}"
+    return {
+        "kind": "Pod",
+        "apiVersion": "v1",
+        "metadata": {**meta, "annotations": {}, "creationTimestamp": Blank.STARTED},
+        "spec": {"containers": [{"name": "app", "image": digest}], "nodeName": Blank.NODE},
+        "status": {"phase": "Running", "podIP": Blank.ADDRESS, "startTime": Blank.STARTED},
+    }
+
+
+def _modified(document: JSON, version: str, at: str) -> JSON:
+    status = document["status"]
+    containers = [{**container, "restartCount": 1} for container in status.get("containerStatuses", [])]
+    conditions = [{**condition, "lastTransitionTime": at} for condition in status.get("conditions", [])]
+    changed = {**status, "startTime": at, "conditions": conditions, "containerStatuses": containers}
+    return {**document, "metadata": {**document["metadata"], "resourceVersion": version}, "status": changed}
+
+
+def _metadata(group: int) -> JSON:
+    app, team, kind = APPS[group % len(APPS)], TEAMS[group % len(TEAMS)], OWNERS[group // len(TEAMS) % len(OWNERS)]
+    owner, hash_label = _owner(f"{app}-{team}", kind)
+    suffix = Blank.ORDINAL if kind == "StatefulSet" else Blank.SUFFIX
+    return {
+        "name": f"{owner}-{suffix}",
         "generateName": f"{owner}-",
-        "namespace": NAMESPACES[number % len(NAMESPACES)],
-        "uid": _uid(dice),
-        "resourceVersion": str(1_000_000 + number),
+        "namespace": NAMESPACES[group % len(NAMESPACES)],
+        "uid": Blank.UID,
+        "resourceVersion": Blank.FIRST_VERSION,
         "labels": {
             "app.kubernetes.io/name": app,
             "app.kubernetes.io/instance": f"{app}-{team}",
-            "app.kubernetes.io/version": f"{alike.randrange(9)}.{alike.randrange(30)}.{alike.randrange(9)}",
+            "app.kubernetes.io/version": Blank.APP_VERSION,
             "team": team,
-            "pod-template-hash": template,
+            hash_label: Blank.OWNER_HASH,
         },
         "annotations": {
-            "checksum/config": alike.randbytes(32).hex(),
+            "checksum/config": Blank.CONFIG,
             "prometheus.io/scrape": "true",
             "prometheus.io/port": "9090",
-            "cni.example.com/containerID": dice.randbytes(32).hex(),
+            "cni.example.com/containerID": Blank.SANDBOX,
         },
         "ownerReferences": [
             {
-                "apiVersion": "apps/v1",
-                "kind": "ReplicaSet",
+                "apiVersion": "batch/v1" if kind == "Job" else "apps/v1",
+                "kind": kind,
                 "name": owner,
-                "uid": _uid(alike),
+                "uid": Blank.OWNER_UID,
                 "controller": True,
                 "blockOwnerDeletion": True,
             }
         ],
     }
+
+
+def _owner(name: str, kind: str) -> tuple[str, str]:
+    """An owner's name, and the label that its pods' revision is under."""
+    if kind == "ReplicaSet":
+        return f"{name}-{Blank.OWNER_HASH}", "pod-template-hash"
+    if kind == "Job":
+        return f"{name}-{Blank.OWNER_HASH}", "batch.kubernetes.io/job-name"
+    return f"{name}-{Blank.OWNER_HASH}", "controller-revision-hash"
 
 
 def _spec(app: str, images: dict[str, str], token: str, node: str) -> JSON:
@@ -247,7 +282,7 @@ def _token_sources() -> list[JSON]:
     ]
 
 
-def _status(dice: random.Random, images: dict[str, str], ip: str, started: datetime) -> JSON:
+def _status(images: dict[str, str]) -> JSON:
     conditions = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
     return {
         "phase": "Running",
@@ -256,33 +291,33 @@ def _status(dice: random.Random, images: dict[str, str], ip: str, started: datet
                 "type": condition,
                 "status": "True",
                 "lastProbeTime": None,
-                "lastTransitionTime": _time(started + timedelta(seconds=dice.randrange(40))),
+                "lastTransitionTime": Blank.soon_after_start(number),
             }
-            for condition in conditions
+            for number, condition in enumerate(conditions)
         ],
-        "hostIP": _address(dice),
-        "podIP": ip,
-        "podIPs": [{"ip": ip}],
-        "startTime": _time(started),
+        "hostIP": Blank.NODE_ADDRESS,
+        "podIP": Blank.ADDRESS,
+        "podIPs": [{"ip": Blank.ADDRESS}],
+        "startTime": Blank.STARTED,
         "containerStatuses": [
             {
                 "name": name,
-                "state": {"running": {"startedAt": _time(started + timedelta(seconds=dice.randrange(40)))}},
+                "state": {"running": {"startedAt": Blank.soon_after_start(len(conditions) + number)}},
                 "lastState": {},
                 "ready": True,
                 "restartCount": 0,
                 "image": image,
                 "imageID": image,
-                "containerID": f"containerd://{dice.randbytes(32).hex()}",
+                "containerID": f"containerd://{Blank.CONTAINERS[name]}",
                 "started": True,
             }
-            for name, image in images.items()
+            for number, (name, image) in enumerate(images.items())
         ],
         "qosClass": "Burstable",
     }
 
 
-def _managed_fields(dice: random.Random, started: datetime, ip: str, owner: str) -> list[JSON]:
+def _managed_fields(ip: str, owner: str) -> list[JSON]:
     """What the API server notes of who set which field: the controller manager all of the spec, the kubelet the status."""
     made = {
         "f:metadata": {
@@ -308,34 +343,17 @@ def _managed_fields(dice: random.Random, started: datetime, ip: str, owner: str)
         }
     }
     return [
-        _manager("kube-controller-manager", started, made),
-        {**_manager("kubelet", started + timedelta(seconds=dice.randrange(40)), reported), "subresource": "status"},
+        _manager("kube-controller-manager", Blank.STARTED, made),
+        {**_manager("kubelet", Blank.soon_after_start(7), reported), "subresource": "status"},
     ]
 
 
-def _manager(name: str, at: datetime, fields: JSON) -> JSON:
+def _manager(name: str, at: str, fields: JSON) -> JSON:
     return {
         "manager": name,
         "operation": "Update",
         "apiVersion": "v1",
-        "time": _time(at),
+        "time": at,
         "fieldsType": "FieldsV1",
         "fieldsV1": fields,
     }
-
-
-def _suffix(dice: random.Random) -> str:
-    return "".join(dice.choices(SUFFIX, k=5))
-
-
-def _uid(dice: random.Random) -> str:
-    digits = dice.randbytes(16).hex()
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
-
-
-def _address(dice: random.Random) -> str:
-    return f"10.{dice.randrange(64, 128)}.{dice.randrange(256)}.{dice.randrange(1, 255)}"
-
-
-def _time(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self
 
-__all__ = ["Result", "Span", "compared"]
+__all__ = ["Result", "Span", "compared", "versions"]
 
 
 class Span(NamedTuple):
@@ -58,10 +58,17 @@ class Result:
     relative_to: str = ""
     details: Mapping[str, float] = field(default_factory=dict[str, float])
     notes: Sequence[str] = ()
+    versions: Mapping[str, str] = field(default_factory=lambda: versions())  # noqa: PLW0108  # defined below
+    series: Mapping[str, Sequence[float]] = field(default_factory=dict[str, "Sequence[float]"])
+    """What a plot shows: bins of a histogram, or percentiles."""
+
+    def line(self) -> str:
+        """It as JSON."""
+        return json.dumps(asdict(self))
 
     def emit(self) -> None:
         """Print the line."""
-        print(json.dumps({**asdict(self), "versions": versions()}), flush=True)
+        print(self.line(), flush=True)
 
 
 def compared(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-MEASURES = ("watch_events", "first_sync", "memory", "fairness")
+MEASURES = ("watch_events", "first_sync", "memory", "fairness", "upkeep")
 
 
 def main(names: list[str]) -> int:

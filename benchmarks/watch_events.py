@@ -18,8 +18,8 @@ from kubernetes_asyncio.watch import Watch
 
 from aioinformer import SharedInformerFactory, Updated
 from benchmarks.bare import WATCH, aiohttp_span, socket_span
-from benchmarks.replay import Recording, pin, replay
 from benchmarks.result import Span, compared
+from benchmarks.servers import Recording, pin, replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -125,7 +125,7 @@ async def socket(url: str, events: int) -> Span:
     return await asyncio.to_thread(socket_span, url + WATCH, events)
 
 
-def measure(*, pods: int = 1000, events: int = 8000, slow_events: int = 300, rounds: int = 5) -> list[Result]:
+def measure(*, pods: int = 1000, events: int = 8000, slow_events: int = 300, rounds: int = 3) -> list[Result]:
     """All variants in turn, round by round; the slow ones see fewer of the events."""
     variants: dict[str, tuple[Callable[[str, int], Coroutine[Any, Any, Span]], int]] = {
         OURS: (partial(ours, key_and_labels), events),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from scripts import conformance_cases
 from scripts.conformance_cases import BACKENDS, Case
+from tests.testing.differences import DIFFERENCES
 from tests.testing.test_fidelity import READS, WRITES, Ask
 
 ROOT = Path(__file__).parent.parent
@@ -24,26 +25,20 @@ kube-apiserver 1.37 in two ways: one suite of tests of the library runs against 
 ([tests/conformance](../tests/conformance)), and the same requests are sent to both and the answers compared word for word
 ([test_fidelity.py](../tests/testing/test_fidelity.py)).
 
-## Known differences
+"""
+KNOWN = """## Known differences
+
+Each row is shown by a test, on both servers where there is a real one ([differences.py](../tests/testing/differences.py)).
 
 | matter | embedded | real |
 |---|---|---|
-| bodies | JSON; YAML is taken, not given | also protobuf, CBOR and YAML |
-| `Table` output, which kubectl prints | not offered; kubectl is given the objects and prints fewer columns | offered |
-| schemas | objects are neither validated against them nor defaulted; only metadata is checked | validated and defaulted |
-| `managedFields`, conflicts of server-side apply | not tracked; apply merges | tracked |
-| subresources | `status` only | also `scale`, `eviction`, `log`, `exec`, `proxy`, `token` and more |
-| `propagationPolicy`, garbage collection | ignored; what an object owns stays | orphaned, or deleted by the garbage collector |
-| deletions of pods, namespaces and definitions | take effect at once, finalizers apart | graceful |
-| admission, quotas, RBAC | none; `revoke()` answers in RBAC's words | enforced |
-| several faults in one request | told one at a time | told together |
-| errors about bodies that cannot be decoded | name Go types only roughly | name them |
-| a pod's `status` subresource | does not take labels | takes them |
-| `shardSelector` | ignored | behind a feature gate |
-
+"""
+SUITES = """
 ## One suite, two servers
 
-A test's first sentence says what it shows. Tests that run several times, with other parameters, are one row.
+A test's first sentence says what it shows. Tests that run several times, with other parameters, are one row. Where a cache
+is compared with a fresh LIST, `metadata.managedFields` are left out of the LIST, as an informer cuts them by default; the tests of
+real faults ([tests/faults](../tests/faults)) keep them on both sides.
 """
 
 
@@ -62,7 +57,8 @@ def collected() -> list[Case]:
 
 def rendered() -> str:
     """The page."""
-    return "\n".join([HEAD, *_suite(collected()), *_comparisons()])
+    rows = [f"| {each.matter} | {each.embedded} | {each.real} |" for each in DIFFERENCES]
+    return "\n".join([HEAD + KNOWN + "\n".join(rows), SUITES, *_suite(collected()), *_comparisons()])
 
 
 def _suite(cases: list[Case]) -> list[str]:

@@ -12,6 +12,8 @@ from aiohttp.test_utils import TestServer
 from hypothesis import settings
 from kubernetes_asyncio.client import ApiClient, Configuration
 
+from aioinformer import applier, packing, store
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -22,6 +24,28 @@ settings.load_profile("deterministic")
 
 # looptime asks the policy for its loop in synchronous tests too; before Python 3.14 that makes one that nobody closes
 asyncio.set_event_loop(None)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--storage",
+        choices=["default", "plain", "eager"],
+        default="default",
+        help="how caches keep objects: as they do by default, always plain, or packed whenever they can be",
+    )
+
+
+@pytest.fixture(autouse=True)
+def storage_mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``--storage`` says. Tests of storage itself override it: they say what they need."""
+    match request.config.getoption("--storage"):
+        case "plain":
+            monkeypatch.setattr(packing, "available", lambda: False)
+        case "eager":
+            monkeypatch.setattr(packing, "WORTHWHILE", 64)
+            monkeypatch.setattr(applier, "QUIET", 0.0)
+            for module in (packing, store):
+                monkeypatch.setattr(module, "BURST", 64)
 
 
 class Serve(Protocol):

@@ -6,18 +6,28 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from aioinformer.applier import Applier, Part, Queue
+import pytest
+
+from aioinformer import packing, store
+from aioinformer.applier import QUIET, Applier, Part, Queue
 from aioinformer.batches import Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage
+from aioinformer.events import Updated
 from aioinformer.fanout import Fanout
-from aioinformer.objects import Record
+from aioinformer.objects import KubeObject, Record
 from aioinformer.selectors import LabelSelector
 from aioinformer.store import Store
 from aioinformer.subscription import Scope, Subscription, Terms
+from benchmarks.pods import encoded, modified, pod
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from aioinformer.batches import Batch
+
+
+@pytest.fixture(autouse=True)
+def storage_mode() -> None:
+    """As it is by default: what is needed here is said here."""
 
 
 def record(name: str, version: int) -> Record:
@@ -100,3 +110,111 @@ async def test_events_are_applied_before_they_are_told_and_waiters_are_rung_last
         rings = it.rings
         await it.take(Deltas([*deltas(record("a", 6))], "6"), Deltas([], "8"))
         assert (it.rings - rings, it.store.resource_version, events.pending) == (2, "8", 1)
+
+
+def pods(start: int, count: int) -> list[Record]:
+    return [
+        Record(f"n/{number}", f"uid-{number}", str(number), {}, encoded(pod(number)))
+        for number in range(start, start + count)
+    ]
+
+
+@pytest.fixture
+def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dictionary is made of the first few kilobytes."""
+    monkeypatch.setattr(packing, "WORTHWHILE", 50_000)
+
+
+@pytest.mark.looptime
+@pytest.mark.usefixtures("_eager")
+class TestPacking:
+    async def test_the_cache_is_packed_once_it_has_been_quiet_for_a_while(self) -> None:
+        async with applying() as it:
+            await it.snapshot(5, *pods(0, 200))
+            await asyncio.sleep(QUIET * 0.9)
+            assert it.store.storage.packed == 0
+            await asyncio.sleep(QUIET * 0.2)
+            assert (it.store.storage.packed, it.store.storage.waiting) == (200, 0)
+
+    async def test_events_that_keep_coming_keep_it_from_packing(self) -> None:
+        """A burst runs at plain speed."""
+        async with applying() as it:
+            await it.snapshot(5, *pods(0, 100))
+            for number in range(100, 150):
+                await it.take(Deltas([*deltas(*pods(number, 1))], str(number)))
+                await asyncio.sleep(QUIET * 0.9)
+            assert it.store.storage.packed == 0
+            await asyncio.sleep(QUIET)
+            assert it.store.storage.packed == 150
+
+    async def test_too_much_that_waits_is_packed_however_busy_it_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in (packing, store):
+            monkeypatch.setattr(module, "BURST", 200_000)
+        async with applying() as it:
+            await it.snapshot(5)
+            for number in range(0, 500, 10):
+                await it.take(Deltas([*deltas(*pods(number, 10))], str(number)))
+                await asyncio.sleep(0)  # the ring comes before the packing
+                for _ in range(5):
+                    await asyncio.sleep(0)
+                assert it.store._live.waiting_bytes <= 200_000
+            assert it.store.storage.packed > 400
+
+    async def test_what_is_staged_counts_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A first list of any size is packed while it comes in."""
+        monkeypatch.setattr(store, "STAGED", 200_000)
+        monkeypatch.setattr(packing, "BURST", 200_000)
+        async with applying() as it:
+            await it.take(SnapshotBegin())
+            for number in range(0, 500, 50):
+                await it.take(SnapshotPage([*deltas(*pods(number, 50))]))
+            await it.take(SnapshotCommit("9"))
+            assert it.store.storage.packed > 400
+            assert len(it.store) == 500
+
+    async def test_packing_stops_for_what_comes_and_goes_on_after_it(self) -> None:
+        async with applying() as it:
+            await it.snapshot(5, *pods(0, 1000))
+            while not it.store.storage.packed:  # noqa: ASYNC110  # virtual time
+                await asyncio.sleep(QUIET / 10)
+            before = it.store.storage.packed
+            it.queue.put_nowait((it.part, Deltas([*deltas(*pods(5000, 1))], "5000")))
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert it.store.resource_version == "5000"
+            assert before <= it.store.storage.packed < 1000
+            await asyncio.sleep(2 * QUIET)
+            assert it.store.storage.packed == 1001
+
+    @pytest.mark.parametrize("delay", [QUIET, QUIET * 0.999, QUIET * 1.001])
+    async def test_a_batch_that_comes_just_when_it_turns_to_packing_is_not_lost(self, delay: float) -> None:
+        async with applying() as it:
+            await it.snapshot(5, *pods(0, 100))
+            for number in range(100, 110):
+                loop = asyncio.get_running_loop()
+                batch = Deltas([*deltas(*pods(number, 1))], str(number))
+                loop.call_later(delay, it.queue.put_nowait, (it.part, batch))
+                await asyncio.sleep(2 * QUIET)
+            await asyncio.sleep(QUIET)
+            assert (len(it.store), it.store.resource_version, it.store.storage.packed) == (110, "109", 110)
+
+    async def test_a_subscriber_gets_old_and_new_whatever_is_packed(self) -> None:
+        async with applying() as it:
+            await it.snapshot(5, *pods(0, 100))
+            await asyncio.sleep(2 * QUIET)
+            events = Subscription(it.store, KubeObject, Terms(Scope(None, LabelSelector()), replay=False))
+            it.fanout.attach(events, "5")
+            changed = Record("n/7", "uid-7", "500", {}, encoded(modified(pod(7), 500)))
+            await it.take(Deltas([*deltas(changed)], "500"))
+            await asyncio.sleep(2 * QUIET)
+            assert it.store.storage.packed == 100
+            _, event = await anext(events), await anext(events)
+            assert isinstance(event, Updated)
+            assert event.old.to_json() == encoded(pod(7))
+            assert event.object.to_json() == changed.raw
+
+    async def test_it_ends_at_once_while_it_waits_for_a_quiet_moment(self) -> None:
+        async with applying() as it:
+            await it.snapshot(5, *pods(0, 100))
+            before = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() == before

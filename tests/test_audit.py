@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -243,3 +243,47 @@ async def test_no_step_looks_at_more_than_a_slice() -> None:
         assert (await audit).clean
         assert seen[-1] == 10 * SLICE
         assert max(after - before for before, after in pairwise(seen)) <= SLICE
+
+
+def picky(document: dict[str, Any]) -> dict[str, Any]:
+    if "bad" in document:
+        raise ValueError("bad pod")
+    return document
+
+
+def lose(server: PodServer, write: Callable[[], None]) -> None:
+    """A write whose event never arrives, though a bookmark says that it did."""
+    server.hold_back()
+    write()
+    server._held = []
+    server.bookmark()
+    server.deliver()
+
+
+@pytest.mark.parametrize("good_before", [True, False])
+async def test_the_lost_deletion_of_an_object_in_quarantine_is_noticed(*, good_before: bool) -> None:
+    """With or without an earlier version in the cache: it leaves both."""
+    server = PodServer("a", *(["b"] if good_before else []))
+    async with Mirroring(server, transform=picky) as informer:
+        events = await subscribed(informer)
+        server.put("b", bad=True)
+        await informer.wait_for_version(str(server.version))
+        lose(server, lambda: server.delete("b"))
+        assert findings(await informer.audit()) == {"surplus": ("d/b",)}
+        assert not informer.quarantine
+        assert in_words(await told(events)) == ["Deleted d/b"] * good_before
+        assert (await informer.audit()).clean
+
+
+async def test_the_lost_next_version_of_an_object_in_quarantine_gets_its_try() -> None:
+    """It was good again; or it is bad still, and is set aside as what it is now."""
+    server = PodServer("a")
+    server.put("b", bad=True)
+    server.put("c", bad=True)
+    async with Mirroring(server, transform=picky) as informer:
+        lose(server, lambda: server.put("b"))
+        lose(server, lambda: server.put("c", bad=True))
+        assert findings(await informer.audit()) == {"outdated": ("d/b", "d/c")}
+        assert "d/b" in informer
+        assert {key: q.resource_version for key, q in informer.quarantine.items()} == {"d/c": str(server.version)}
+        assert ((await informer.audit()).clean, server.streams) == (True, 2)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aioinformer.audit import CATCH_UP, UNCOMPARABLE
+from aioinformer.quarantine import Quarantined
 from tests import corruption
 from tests.audited import assert_left_alone, findings, keys
 from tests.pod_server import Mirroring, PodServer
@@ -64,7 +65,7 @@ async def test_what_a_transform_leaves_out_is_not_missing() -> None:
 
 
 async def test_quarantined_objects_are_no_findings() -> None:
-    """They are known to be missing or old, and a relist would not mend them."""
+    """They are known to be missing or old, and as long as they stay as they are a relist would not mend them."""
 
     def picky(document: dict[str, Any]) -> dict[str, Any]:
         if "bad" in document:
@@ -90,6 +91,28 @@ async def test_objects_whose_metadata_cannot_be_decoded_are_counted_and_no_findi
         await informer.wait_for_version(str(server.version))
         report = await informer.audit()
         assert (report.clean, report.checked, set(informer.quarantine)) == (True, 3, {"d/b", "d/c"})
+
+
+async def test_an_object_set_aside_without_a_word_on_who_it_is_is_no_finding() -> None:
+    """Nested too deep to find its metadata, on the watch; on the list of metadata it is an object like any other."""
+    server = PodServer("a")
+    async with Mirroring(server) as informer:
+        server.put("b")
+        await informer.wait_for_version(str(server.version))
+        key, version = "d/b", informer._store.records()[1].resource_version
+        informer._store._remove(key)
+        informer._store._set_aside(Quarantined(key, version, ValueError("too deep")))
+        assert (await informer.audit()).clean
+        assert server.streams == 1
+
+
+async def test_what_is_set_aside_during_an_audit_is_no_finding() -> None:
+    """The list still has the version before, which can be read."""
+    server = PodServer("a", "b")
+    async with Mirroring(server) as informer:
+        server.metadata.seconds = 1.0
+        server.metadata.listed = lambda: server.put("b", metadata={"labels": 7})
+        assert ((await informer.audit()).clean, server.streams) == (True, 1)
 
 
 async def test_an_object_that_cannot_be_read_on_the_list_is_not_surplus() -> None:

@@ -254,8 +254,8 @@ async def test_another_version_that_is_missing_too_is_a_404() -> None:
 )
 async def test_what_a_404_means_is_asked_of_discovery_once_it_was_served(
     served: list[str] | Exception,
-    doubtful: bool,
-    expected: type[Exception],  # noqa: FBT001
+    doubtful: bool,  # noqa: FBT001
+    expected: type[Exception],
 ) -> None:
     """Only a resource that is known to be gone, in all versions, is an unknown one."""
     wire = Wire()

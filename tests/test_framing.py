@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aioinformer import framing
 from aioinformer.errors import MalformedResponse, NetworkError
-from aioinformer.framing import LineSplitter, cut_list
+from aioinformer.framing import ItemCutter, LineSplitter, cut_list
 
 
 def fed(splitter: LineSplitter, *chunks: bytes) -> list[bytes]:
@@ -139,3 +139,65 @@ def test_cutting_takes_a_time_in_proportion_whatever_the_strings(rest: bytes) ->
     """A pattern that looks back would need the square: hours, for these two megabytes."""
     body = b'{"items":[{"a":' + b'"' + b'\\"' * 1_000_000 + rest
     assert len(cut_list(body)[1]) == (rest == b'"}]}')
+
+
+def cut(cutter: ItemCutter, chunks: list[bytes]) -> list[bytes]:
+    return [candidate for chunk in chunks for candidate in cutter.feed(chunk)]
+
+
+class TestItemCutter:
+    LIST = b'{"kind":"L","metadata":{},"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}},{"metadata":{}}]}'
+
+    @given(st.integers(1, 120))
+    def test_items_are_cut_out_whatever_the_chunks_and_the_rest_is_a_list(self, size: int) -> None:
+        cutter = ItemCutter()
+        chunks = [self.LIST[start : start + size] for start in range(0, len(self.LIST), size)]
+        assert cut(cutter, chunks) == [b'{"metadata":{"name":"a"}}', b'{"metadata":{"name":"b"}}']
+        assert cutter.head == b'{"kind":"L","metadata":{},"items":['
+        assert cutter.close() == cutter.head + b'{"metadata":{}}]}'
+        assert cutter.length == len(self.LIST)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{"items":[]}',
+            b'{"items": [{"a":1},{"a":2}]}',
+            b'{"items":[ {"a":1},{"a":2}]}',
+            b'{"items":null}',
+            b'{"rows":[{"a":1},{"a":2}]}',
+            b"",
+            b'{"items":[1,2],"a":{"b":1}}',
+        ],
+    )
+    def test_what_is_written_otherwise_comes_out_whole(self, body: bytes) -> None:
+        cutter = ItemCutter()
+        assert cutter.feed(body) == []
+        assert cutter.close() == body
+
+    def test_what_was_no_item_is_tried_with_more_of_it_and_then_left(self) -> None:
+        cutter = ItemCutter()
+        first, second = cutter.feed(self.LIST)
+        assert cutter.no_item(first, rest := [second]) == first + b"," + second
+        assert rest == []
+        assert cutter.no_item(first + b"," + second, []) == b""
+        assert cutter.close() == self.LIST
+        assert cutter.feed(b',{"metadata":{}') == [self.LIST[len(cutter.head) :]]
+
+    def test_after_many_refusals_in_a_row_it_cuts_no_more_and_one_acceptance_counts_anew(self) -> None:
+        cutter = ItemCutter()
+        cutter.feed(b'{"items":[{"a":1')
+        for _ in range(framing._MOST_REFUSED):
+            cutter.no_item(b'{"a":1}', [])
+        cutter.accepted()
+        cutter.no_item(b'{"a":1}', [])
+        assert cutter.feed(b'},{"a":1') != []
+        for _ in range(framing._MOST_REFUSED):
+            cutter.no_item(b'{"a":1}', [])
+        assert cutter.feed(b'},{"a":1},{"a":1') == []
+
+    def test_what_was_cut_out_is_let_go(self) -> None:
+        cutter = ItemCutter()
+        cutter.feed(b'{"items":[{"a":1')
+        for _ in range(1000):
+            cutter.feed(b'},{"a":1')
+        assert len(cutter.close()) < 100

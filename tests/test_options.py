@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from kubernetes_asyncio.client import V1Pod
 
 from aioinformer.errors import InvalidOption
-from aioinformer.objects import KubeObject, Record
-from aioinformer.options import InformerSpec, check_seconds, index_function
+from aioinformer.objects import Fresh, KubeObject, Record
+from aioinformer.options import BUILT, InformerSpec, ModelView, check_seconds, index_function, namespace_scope
 from aioinformer.resource import GroupVersionResource, ResourceName
 from aioinformer.selectors import LabelSelector
+
+if TYPE_CHECKING:
+    from aioinformer.store import Admission, IndexFunction
 
 PODS = GroupVersionResource("", "v1", "pods")
 NODES = GroupVersionResource("", "v1", "nodes")
@@ -33,6 +36,14 @@ def spec(**options: Any) -> InformerSpec:
     return InformerSpec(PODS, **options)
 
 
+def admission_of(asked: InformerSpec) -> Admission | None:
+    return asked.admission(asked.view())
+
+
+def index_functions_of(asked: InformerSpec) -> dict[str, IndexFunction]:
+    return asked.index_functions(asked.view())
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -44,6 +55,9 @@ def spec(**options: Any) -> InformerSpec:
         {"initial_list": "cached"},
         {"initial_list": "consistent"},
         {"page_size": 0},
+        {"storage": "plain"},
+        {"storage": "compressed"},
+        {"keep_managed_fields": True},
         {"model": V1Pod},
         {"model": Named},
     ],
@@ -56,13 +70,16 @@ def test_options_that_can_work_are_taken(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"namespace": ""}, "namespace is one namespace's name, or None for all of them, not ''"),
-        ({"namespace": 5}, "namespace is one namespace's name"),
-        ({"namespace": ["a", "b"]}, "namespace is one namespace's name"),
-        ({"namespace": "a/b"}, "namespace is one namespace's name"),
-        ({"namespace": "../../nodes"}, "namespace is one namespace's name"),
-        ({"namespace": "Default"}, "namespace is one namespace's name"),
-        ({"namespace": "kube system"}, "namespace is one namespace's name"),
+        (
+            {"namespace": ""},
+            "namespace is a namespace's name, a list, tuple or set of some, or None for all of them, not ''",
+        ),
+        ({"namespace": 5}, "namespace is a namespace's name"),
+        ({"namespace": ("a", "B")}, "namespace is a namespace's name"),
+        ({"namespace": "a/b"}, "namespace is a namespace's name"),
+        ({"namespace": "../../nodes"}, "namespace is a namespace's name"),
+        ({"namespace": "Default"}, "namespace is a namespace's name"),
+        ({"namespace": "kube system"}, "namespace is a namespace's name"),
         ({"resync": 0}, "resync is a positive number of seconds"),
         ({"resync": -1.0}, "resync is a positive number of seconds"),
         ({"resync": float("nan")}, "resync is a positive number of seconds"),
@@ -72,6 +89,8 @@ def test_options_that_can_work_are_taken(options: dict[str, Any]) -> None:
         ({"audit": True}, "audit is a positive number of seconds"),
         ({"initial_list": "quick"}, "initial_list is one of stream, consistent, cached, not 'quick'"),
         ({"initial_list": None}, "initial_list is one of"),
+        ({"storage": "zip"}, "storage is one of compressed, plain, not 'zip'"),
+        ({"storage": None}, "storage is one of"),
         ({"page_size": -1}, "page_size is a number of objects"),
         ({"page_size": "500"}, "page_size is a number of objects"),
         ({"page_size": None}, "page_size is a number of objects"),
@@ -85,6 +104,22 @@ def test_options_that_can_work_are_taken(options: dict[str, Any]) -> None:
 def test_an_option_that_cannot_work_is_named_with_what_can(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidOption, match=message.replace("(", r"\(")):
         spec(**options).checked()
+
+
+@pytest.mark.parametrize("several", [["b", "a"], ("a", "b", "a"), {"a", "b"}, frozenset({"b", "a"})])
+def test_the_same_namespaces_are_always_put_alike(several: Any) -> None:
+    assert namespace_scope(several) == ("a", "b")
+
+
+def test_one_namespace_is_no_several() -> None:
+    assert namespace_scope(["a"]) == namespace_scope("a") == "a"
+    assert namespace_scope(None) is None
+
+
+@pytest.mark.parametrize("wrong", [[], (), {"a": "b"}, ["a", 7], ["a", "B"], 7, iter("ab"), b"a"])
+def test_what_is_no_collection_of_namespaces_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidOption, match="namespace is a namespace's name, a list, tuple or set of some, or None"):
+        namespace_scope(wrong)
 
 
 def test_a_cluster_scoped_resource_has_no_namespace() -> None:
@@ -123,7 +158,15 @@ def test_resource_scope_and_selectors_tell_one_informer_from_another(other: dict
 
 
 @pytest.mark.parametrize(
-    "other", [{"resync": 5}, {"model": Named}, {"transform": dict}, {"indexers": {"a": len}}, {"page_size": 1}]
+    "other",
+    [
+        {"resync": 5},
+        {"model": Named},
+        {"transform": dict},
+        {"indexers": {"a": len}},
+        {"page_size": 1},
+        {"storage": "plain"},
+    ],
 )
 def test_nothing_else_does(other: dict[str, Any]) -> None:
     assert spec().identity == spec(**other).identity
@@ -159,6 +202,8 @@ def test_what_a_later_request_leaves_out_does_not_conflict() -> None:
         ({}, {"model": Named, "resync": 5.0}, ["model", "resync"]),
         ({}, {"page_size": 10, "namespace": None}, ["page_size"]),
         ({"initial_list": "cached"}, {"initial_list": "stream"}, ["initial_list"]),
+        ({"storage": "plain"}, {"storage": "compressed"}, ["storage"]),
+        ({}, {"keep_managed_fields": True}, ["keep_managed_fields"]),
     ],
 )
 def test_options_that_contradict_each_other_are_named(
@@ -170,6 +215,7 @@ def test_options_that_contradict_each_other_are_named(
 def test_a_spec_reads_well() -> None:
     assert str(spec()) == "pods.v1"
     assert str(spec(namespace="default")) == "pods.v1 in default"
+    assert str(spec(namespace=("a", "b"))) == "pods.v1 in a, b"
     full = spec(namespace="default", label_selector=LabelSelector.parse("app=web"), field_selector="spec.nodeName=n1")
     assert str(full) == "pods.v1 in default (app=web, spec.nodeName=n1)"
 
@@ -181,24 +227,24 @@ def test_readers_get_views_unless_a_model_is_named() -> None:
 
 
 def test_nothing_is_decoded_to_be_admitted_where_nobody_asked() -> None:
-    assert spec().admission() is None
+    assert admission_of(spec()) is None
 
 
 def test_an_object_that_its_model_cannot_hold_is_not_admitted() -> None:
-    admit = spec(model=Strict).admission()
+    admit = admission_of(spec(model=Strict))
     assert admit is not None
     with pytest.raises(msgspec.ValidationError):
         admit(WEB)
 
 
 def test_an_object_that_its_model_can_hold_is_admitted_as_it_is() -> None:
-    admit = spec(model=Named).admission()
+    admit = admission_of(spec(model=Named))
     assert admit is not None
     assert admit(WEB) is WEB
 
 
-def transformed(record: Record, transform: Any, **options: Any) -> Record | None:
-    admit = spec(transform=transform, **options).admission()
+def transformed(record: Fresh, transform: Any, **options: Any) -> Fresh | None:
+    admit = admission_of(spec(transform=transform, **options))
     assert admit is not None
     return admit(record)
 
@@ -288,7 +334,7 @@ def test_an_indexer_gives_one_value_several_or_none(indexer: Any, values: list[s
 
 
 def test_indexers_see_what_readers_get() -> None:
-    functions = spec(indexers={"kind": lambda named: named.kind}, model=Named).index_functions()
+    functions = index_functions_of(spec(indexers={"kind": lambda named: named.kind}, model=Named))
     assert {name: list(function(WEB)) for name, function in functions.items()} == {"kind": ["Pod"]}
 
 
@@ -297,3 +343,22 @@ def test_a_period_is_checked_wherever_it_is_given() -> None:
     for no_period in (0, -1, True, "5", float("inf"), float("nan")):
         with pytest.raises(InvalidOption, match="resync is a positive number"):
             check_seconds("resync", no_period)  # type: ignore[arg-type]
+
+
+def test_what_proved_that_a_model_can_hold_an_object_is_what_its_first_reader_gets() -> None:
+    """Built once for the proof and the first reader together; every other reader gets an instance of their own."""
+    asked = spec(model=Named)
+    view = asked.view()
+    admit = asked.admission(view)
+    assert admit is not None
+    assert admit(WEB) is WEB
+    first, second, third = view(WEB), view(WEB), view(WEB)
+    assert first == second == third == Named("Pod")
+    assert len({id(first), id(second), id(third)}) == 3
+
+
+def test_what_nobody_reads_is_not_kept_for_a_first_reader_for_ever() -> None:
+    view = ModelView(Named)
+    for number in range(2 * BUILT):
+        view.prove(Record(f"default/web-{number}", "u", "7", {}, RAW))
+    assert len(view._built) == BUILT

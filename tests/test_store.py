@@ -1,64 +1,17 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from aioinformer.batches import Change, Delta, Deltas, SnapshotPage, Undecodable
-from aioinformer.errors import InvalidOption, ObjectRejected
-from aioinformer.objects import Record, Stored, key_of
-from aioinformer.quarantine import Quarantined
+from aioinformer.errors import InvalidOption
 from aioinformer.store import SLICE, Store
+from tests.stored import admit, by_value, commit, gone, page, put, record, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-
-def record(name: str = "a", version: str = "1", uid: str = "u1", namespace: str = "n", **labels: str) -> Record:
-    return Record(key_of(namespace, name), uid, version, labels, b"{}")
-
-
-def put(*records: Record, version: str = "") -> Deltas:
-    return Deltas([Delta(deleted=False, record=r) for r in records], version or records[-1].resource_version)
-
-
-def gone(*records: Record) -> Deltas:
-    return Deltas([Delta(deleted=True, record=r) for r in records], records[-1].resource_version)
-
-
-def page(*records: Record) -> SnapshotPage:
-    return SnapshotPage([Delta(deleted=False, record=r) for r in records])
-
-
-def commit(store: Store, version: str = "100") -> list[Change]:
-    changes = [change for part in store.difference() for change in part]
-    for _ in store.commit_snapshot(version):
-        pass
-    return changes
-
-
-def snapshot(store: Store, *records: Record) -> list[Change]:
-    store.begin_snapshot()
-    store.stage(page(*records))
-    return commit(store)
-
-
-def by_value(r: Stored) -> Iterable[str]:
-    """The values in the label ``values``; a record whose label ``fault`` is ``index`` cannot be indexed."""
-    if r.labels.get("fault") == "index":
-        raise ValueError("cannot be indexed")
-    return [value for value in r.labels.get("values", "").split(".") if value]
-
-
-def admit(r: Record) -> Record | None:
-    match r.labels.get("fault"):
-        case "admit":
-            raise ValueError("cannot be taken in")
-        case "drop":
-            return None
-        case _:
-            return r
+    from aioinformer.objects import Fresh, Stored
 
 
 class TestEvents:
@@ -149,10 +102,10 @@ class TestSnapshots:
         assert store.by_index("value", "x") == [one]
 
     def test_an_unchanged_object_is_not_admitted_or_indexed_again(self) -> None:
-        admitted: list[Record] = []
+        admitted: list[Fresh] = []
         indexed: list[Stored] = []
 
-        def remember(r: Record) -> Record:
+        def remember(r: Fresh) -> Fresh:
             admitted.append(r)
             return r
 
@@ -233,124 +186,6 @@ class TestSnapshots:
         assert not old.indexes["value"].by_key
 
 
-class TestQuarantine:
-    @pytest.mark.parametrize("fault", ["index", "admit"])
-    def test_an_object_that_cannot_be_taken_in_is_set_aside_and_its_neighbours_are_not(self, fault: str) -> None:
-        store, other = Store({"value": by_value}, admit), record("b", values="x")
-        changes = store.apply(put(record(version="4", fault=fault), other))
-        assert changes == [Change("n/b", None, other)]
-        quarantined = store.quarantine["n/a"]
-        key, version, error = quarantined.key, quarantined.resource_version, quarantined.error
-        assert (key, version, type(error)) == ("n/a", "4", ValueError)
-
-    def test_an_earlier_version_stays_and_the_next_one_is_tried_again(self) -> None:
-        store, one, three = Store({"value": by_value}), record(values="x"), record(version="3", values="y")
-        store.apply(put(one))
-        assert store.apply(put(record(version="2", fault="index"))) == []
-        assert store.by_index("value", "x") == [one]
-        assert store.apply(put(three)) == [Change("n/a", one, three)]
-        assert store.quarantine == {}
-        assert store.index_values("value") == ["y"]
-
-    def test_a_removal_ends_it(self) -> None:
-        store = Store({"value": by_value})
-        store.apply(put(record(fault="index")))
-        assert store.apply(gone(record(version="2"))) == []
-        assert store.quarantine == {}
-
-    def test_a_removal_within_a_streamed_snapshot_ends_it(self) -> None:
-        store = Store({"value": by_value})
-        store.begin_snapshot()
-        store.stage(page(record(fault="index")))
-        store.stage(SnapshotPage([Delta(deleted=True, record=record(version="2"))]))
-        commit(store)
-        assert store.quarantine == {}
-
-    def test_a_snapshot_keeps_the_earlier_version_of_what_it_cannot_take_in(self) -> None:
-        store, one = Store({"value": by_value}), record(values="x")
-        store.apply(put(one))
-        assert snapshot(store, record(version="2", fault="index")) == []
-        assert store.by_index("value", "x") == [one]
-        assert list(store.quarantine) == ["n/a"]
-
-    def test_a_snapshot_without_the_object_ends_it(self) -> None:
-        store = Store({"value": by_value})
-        store.apply(put(record(fault="index")))
-        snapshot(store, record("b"))
-        assert store.quarantine == {}
-
-    def test_what_cannot_be_decoded_is_set_aside_and_its_earlier_version_stays(self) -> None:
-        store, one, error = Store(), record(), ValueError("no")
-        store.apply(put(one))
-        store.apply(Deltas([Undecodable("n/a", "2", error)], "2"))
-        assert store.quarantine["n/a"] == Quarantined("n/a", "2", error)
-        store.begin_snapshot()
-        store.stage(SnapshotPage([Undecodable("n/a", "2", error)]))
-        assert commit(store) == []
-        assert store.get("n/a") is one
-
-    def test_a_removal_that_cannot_be_decoded_is_a_removal_whose_final_state_is_unknown(self) -> None:
-        store, one = Store({"value": by_value}), record(values="x")
-        store.apply(put(one, record("b", fault="index")))
-        lost = [Undecodable(key, "2", ValueError("no"), deleted=True) for key in ("n/a", "n/b", "n/unknown")]
-        assert store.apply(Deltas([*lost], "2")) == [Change("n/a", one, None)]
-        assert (store.records(), store.index_values("value"), store.quarantine) == ([], [], {})
-
-    def test_a_removal_within_a_streamed_snapshot_that_cannot_be_decoded_counts(self) -> None:
-        store, one = Store({"value": by_value}), record(values="x")
-        store.apply(put(one))
-        store.begin_snapshot()
-        store.stage(page(one, record("b")))
-        store.stage(SnapshotPage([Undecodable(key, "2", ValueError("no"), deleted=True) for key in ("n/a", "n/b")]))
-        assert commit(store) == [Change("n/a", one, None)]
-        assert (store.records(), store.quarantine) == ([], {})
-
-    def test_an_undecodable_version_after_a_good_one_in_the_same_batch_stays_set_aside(self) -> None:
-        store, one, error = Store(), record(), ValueError("no")
-        store.apply(Deltas([Delta(deleted=False, record=one), Undecodable("n/a", "2", error)], "2"))
-        assert store.get("n/a") is one
-        assert list(store.quarantine) == ["n/a"]
-
-    def test_a_good_version_after_an_undecodable_one_in_the_same_batch_ends_it(self) -> None:
-        store, three, error = Store(), record(version="3"), ValueError("no")
-        store.apply(Deltas([Undecodable("n/a", "2", error), Delta(deleted=False, record=three)], "3"))
-        assert store.get("n/a") is three
-        assert store.quarantine == {}
-
-
-class TestAdmission:
-    def test_what_admission_returns_is_what_is_kept(self) -> None:
-        kept = record(version="1", values="kept")
-        store = Store({"value": by_value}, lambda r: kept)
-        assert store.apply(put(record())) == [Change("n/a", None, kept)]
-        assert store.index_values("value") == ["kept"]
-
-    def test_an_object_that_admission_leaves_out_is_absent_and_one_that_it_begins_to_leave_out_goes(self) -> None:
-        store, one = Store(admit=admit), record()
-        assert store.apply(put(record("b", fault="drop"))) == []
-        store.apply(put(one))
-        assert [(c.key, c.old, c.new) for c in store.apply(put(record(version="2", fault="drop")))] == [
-            ("n/a", one, None)
-        ]
-        store.apply(put(one))
-        assert [(c.key, c.old, c.new) for c in snapshot(store, record(version="2", fault="drop"))] == [
-            ("n/a", one, None)
-        ]
-
-    def test_the_final_state_is_admitted_too_and_the_cached_one_stands_in_where_that_fails(self) -> None:
-        store = Store(admit=lambda r: None if r.labels else record(r.name, r.resource_version, values="seen"))
-        [first] = store.apply(put(record()))
-        [removal] = store.apply(gone(record(version="2")))
-        assert removal.final == record(version="2", values="seen")
-        store.apply(put(record()))
-        [removal] = store.apply(gone(record(version="2", fault="drop")))
-        assert removal.final == first.new
-        faulty = Store(admit=admit)
-        [first] = faulty.apply(put(record()))
-        [removal] = faulty.apply(gone(record(version="2", fault="admit")))
-        assert removal.final is first.new
-
-
 class TestIndexes:
     def test_an_object_is_found_under_each_of_its_values_once(self) -> None:
         store, one = Store({"value": by_value}), record(values="x.y.x")
@@ -388,6 +223,27 @@ class TestIndexes:
         assert store.index_values("value") == ["x", "y"]
         with pytest.raises(InvalidOption, match="already"):
             store.add_indexer("value", by_value)
+
+    def test_an_index_that_is_removed_is_gone_from_the_cache_and_from_what_is_being_staged(self) -> None:
+        store, one = Store({"value": by_value}), record(values="x")
+        store.apply(put(one))
+        store.begin_snapshot()
+        store.remove_indexer("value")
+        with pytest.raises(InvalidOption, match="no index named 'value'; there are none"):
+            store.by_index("value", "x")
+        store.stage(page(one, record("b", fault="index")))
+        commit(store)
+        assert (len(store), store.quarantine) == (2, {})
+        with pytest.raises(InvalidOption, match="no index named 'value'"):
+            store.remove_indexer("value")
+        store.add_indexer("value", lambda r: [r.name])
+        assert store.index_values("value") == ["a", "b"]
+
+    @pytest.mark.parametrize("values", [[1], [None], 5])
+    def test_an_object_whose_values_are_no_strings_is_set_aside(self, values: Any) -> None:
+        store = Store({"value": lambda r: values})
+        store.apply(put(record()))
+        assert isinstance(store.quarantine["n/a"].error, TypeError)
 
     def test_an_index_function_that_raises_is_not_added(self) -> None:
         store = Store()
@@ -430,7 +286,7 @@ class TestDistrust:
     def test_whether_a_distrusted_object_is_left_out_is_asked_again(self) -> None:
         asked: list[str] = []
 
-        def leave_out(r: Record) -> None:
+        def leave_out(r: Fresh) -> None:
             asked.append(r.key)
 
         store = Store(admit=leave_out)
@@ -457,31 +313,3 @@ class TestDistrust:
         )
         store.apply(put(record("b")))
         assert store.touched == {"n/b", "n/c"}
-
-
-class TestStrict:
-    @pytest.mark.parametrize("fault", ["index", "admit"])
-    def test_what_cannot_be_taken_in_is_an_error(self, fault: str) -> None:
-        store = Store({"value": by_value}, admit, strict=True)
-        with pytest.raises(
-            ObjectRejected, match=r"n/a of version 4 cannot be taken in \(ValueError at .*test_store\.py:\d+ in"
-        ) as raised:
-            store.apply(put(record(version="4", fault=fault)))
-        assert (raised.value.key, raised.value.resource_version) == ("n/a", "4")
-        assert isinstance(raised.value.__cause__, ValueError)
-        assert store.quarantine == {}
-
-    def test_what_cannot_be_decoded_is_an_error_too_whatever_is_known_of_it(self) -> None:
-        store, unknown = Store(strict=True), Undecodable("", "", ValueError("no"))
-        store.begin_snapshot()
-        with pytest.raises(ObjectRejected, match="an object without a name of version unknown"):
-            store.stage(SnapshotPage([unknown]))
-        with pytest.raises(ObjectRejected, match="an object without a name of version unknown"):
-            store.apply(Deltas([unknown], "2"))
-
-    def test_what_has_gone_is_not(self) -> None:
-        store, one = Store(strict=True), record()
-        store.apply(put(one))
-        assert store.apply(Deltas([Undecodable("n/a", "2", ValueError(), deleted=True)], "2")) == [
-            Change("n/a", one, None)
-        ]

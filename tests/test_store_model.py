@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from aioinformer.batches import Change, Delta, Deltas, SnapshotPage, Undecodable
-from aioinformer.objects import Record, Stored, key_of
+from aioinformer.objects import Fresh, Record, Stored, key_of
 from aioinformer.store import Store
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def late(r: Stored) -> Iterable[str]:
     return [r.name]
 
 
-def admit(r: Record) -> Record | None:
+def admit(r: Fresh) -> Fresh | None:
     match r.labels["fault"]:
         case "admit":
             raise ValueError("cannot be taken in")
@@ -84,6 +84,7 @@ class StoreMachine(RuleBasedStateMachine):
         if isinstance(item, Undecodable) or item.deleted or item.record.labels["fault"] == "drop":
             table.pop(key, None)
         else:
+            assert isinstance(item.record, Record)
             table[key] = item.record
 
     def is_faulty(self, record: Stored) -> bool:
@@ -153,6 +154,12 @@ class StoreMachine(RuleBasedStateMachine):
             return
         self.store.add_indexer("late", late)
         self.indexers["late"] = late
+
+    @precondition(lambda self: "late" in self.indexers)
+    @rule()
+    def remove_indexer(self) -> None:
+        self.store.remove_indexer("late")
+        del self.indexers["late"]
 
     @invariant()
     def agrees(self) -> None:

@@ -280,6 +280,18 @@ class TestConsumers:
         events.offer([Change("n/a", None, record("a"))])
         assert await first == Added(record("a"), key="n/a")
 
+    async def test_the_consumer_is_whichever_task_took_last(self) -> None:
+        """One may take over from another while events wait."""
+        events = Cache(record("a"), record("b")).events()
+
+        async def take() -> None:
+            await anext(events)
+
+        for _ in range(2):
+            task = asyncio.create_task(take())
+            await task
+            assert events.consumer is task
+
     async def test_a_consumer_that_never_waits_gives_others_a_turn(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("aioinformer.subscription.TURN", 0.0)
         events = Cache(*(record(str(n)) for n in range(9))).events()

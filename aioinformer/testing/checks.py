@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from aioinformer.testing.encoding import JSON
     from aioinformer.testing.mvcc import Stored
 
-__all__ = ["check_labels", "check_name", "check_preconditions", "check_type"]
+__all__ = ["check_labels", "check_metadata", "check_name", "check_preconditions", "check_type"]
 
+_TEXTS = ("name", "generateName", "namespace", "uid", "resourceVersion")
 _SUBDOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _PATH_SEGMENT = re.compile(r"(?!\.{1,2}$)[^/%]+")
 _NAME_RULE = (
@@ -44,18 +45,41 @@ def check_name(served: Served, name: str) -> None:
         raise InvalidError(served.group_kind, name, "metadata.name", f'Invalid value: "{name}": {_NAME_RULE}')
 
 
+def check_metadata(served: Served, metadata: JSON) -> None:
+    """Require texts where metadata has texts, after taking away the nulls, which stand for nothing."""
+    for field in (*_TEXTS, "labels", "annotations", "finalizers"):
+        if metadata.get(field, "") is None:
+            del metadata[field]
+    for field in _TEXTS:
+        _require_text(served, metadata.get(field, ""), field)
+    for field in ("labels", "annotations"):
+        texts = metadata.get(field, {})
+        if not is_object(texts):
+            raise _unreadable(served, texts, f"ObjectMeta.metadata.{field} of type map[string]string")
+        for text in texts.values():
+            _require_text(served, text, field)
+    finalizers = metadata.get("finalizers", [])
+    if not is_list(finalizers):
+        raise _unreadable(served, finalizers, "ObjectMeta.metadata.finalizers of type []string")
+    for text in finalizers:
+        _require_text(served, text, "finalizers")
+
+
 def check_labels(served: Served, metadata: JSON) -> None:
     """Require labels that are labels."""
     name: str = metadata.get("name", "")
     for key, value in inner(metadata, "labels").items():
-        if not isinstance(value, str):
-            raise _unreadable(served, value, "ObjectMeta.metadata.labels of type string")
         if not is_label_key(key):
             raise InvalidError(served.group_kind, name, "metadata.labels", f'Invalid value: "{key}": {LABEL_KEY_RULE}')
         if not is_label_value(value):
             raise InvalidError(
                 served.group_kind, name, "metadata.labels", f'Invalid value: "{value}": {LABEL_VALUE_RULE}'
             )
+
+
+def _require_text(served: Served, value: object, field: str) -> None:
+    if not isinstance(value, str):
+        raise _unreadable(served, value, f"ObjectMeta.metadata.{field} of type string")
 
 
 def _unreadable(served: Served, value: object, target: str) -> BadRequestError:

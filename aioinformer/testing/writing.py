@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from uuid import UUID
 
-from aioinformer.testing.checks import check_labels, check_name, check_preconditions, check_type
+from aioinformer.testing.checks import check_labels, check_metadata, check_name, check_preconditions, check_type
 from aioinformer.testing.encoding import JSON, copy
 from aioinformer.testing.mvcc import Store, Stored
 from aioinformer.testing.statuses import (
@@ -206,6 +206,7 @@ class Writer:
         new = copy(document)
         check_type(path.served, new)
         metadata: JSON = new.setdefault("metadata", {})
+        check_metadata(path.served, metadata)
         check_labels(path.served, metadata)
         if path.namespace and metadata.setdefault("namespace", path.namespace) != path.namespace:
             raise BadRequestError(

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import fairness, first_sync, memory, watch_events
+from benchmarks import compare_caches, compare_waiting, fairness, first_sync, memory, watch_events
 from benchmarks.loop_clock import LoopClock
+from benchmarks.process import STATUS
 from benchmarks.result import Span, compared
 from benchmarks.run import table
+from benchmarks.upkeep import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +64,27 @@ def test_fairness(capsys: pytest.CaptureFixture[str]) -> None:
         "relist, all changed, streamed",
     ]
     assert "late p99.9" in shown(results, capsys)
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="resident memory is read from /proc")
+def test_what_a_filled_cache_costs(capsys: pytest.CaptureFixture[str]) -> None:
+    """In processes of their own, as beside other clients; of a relist that changes nothing, nothing comes out."""
+    results = [
+        *compare_caches.fanout(5, 1, clients=[HERE]),
+        *compare_caches.relist([(HERE, 30)]),
+        *compare_caches.million(40, ours=HERE),
+        *compare_waiting.first_event(1, clients=[HERE]),
+    ]
+    by_variant = {(result.measure, result.variant): result for result in results}
+    assert by_variant["relist", "aioinformer"].details["events"] == 0
+    assert sum(by_variant["relist", "aioinformer"].series["ticks"]) > 0
+    assert by_variant["a million", "aioinformer, 40 pods"].details["update µs"] > 0
+    assert "aioinformer, per event and further consumer" in shown(results, capsys)
+
+
+def test_a_client_that_fails_says_why() -> None:
+    with pytest.raises(RuntimeError, match="no such measure"):
+        HERE.run("no such measure", "http://127.0.0.1:1")
 
 
 async def test_the_loop_clock_names_who_holds_the_loop() -> None:

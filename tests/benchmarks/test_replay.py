@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks.bare import WATCH
-from benchmarks.replay import Recording, replay, snapshot_version
+from benchmarks.servers import Recording, replay, snapshot_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -148,7 +148,7 @@ async def test_an_object_that_is_left_of_a_page_does_not_keep_the_page(
     await cluster.create_many(CONFIGMAPS, listed, data={"blob": "x" * LARGE})
     tracemalloc.start()
     try:
-        informer = await synced(factory, initial_list="consistent")
+        informer = await synced(factory, initial_list="consistent", storage="plain")
         assert held() > 30 * LARGE
         for name in listed[1:]:
             await cluster.delete(CONFIGMAPS, name)

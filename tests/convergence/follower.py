@@ -113,6 +113,7 @@ class Follower:
     def _show(self, key: str, new: KubeObject) -> None:
         assert new.key == key
         version = int(new.resource_version)
+        assert self.goes_back or int(self.informer.resource_version) >= version  # the cache is ahead of every event
         assert self.goes_back or version > self._reached.get(new.uid, 0)
         self._reached[new.uid] = version
         self.shown[key] = new

@@ -36,9 +36,9 @@ terms = st.builds(
     label_selector=st.sampled_from(["", "", "app=web"]),
     replay=st.booleans(),
     resync=st.sampled_from([None, 45.0]),
-    max_pending=st.sampled_from([1024, 3, 1]),
+    max_pending=st.sampled_from([1024, 3, 1, 1]),
     overflow=st.sampled_from(["coalesce", "coalesce", "error"]),
-    pace=st.sampled_from([0.0, 0.0, 0.3, 20.0]),
+    pace=st.sampled_from([0.0, 0.3, 20.0]),
 )
 
 
@@ -53,15 +53,27 @@ class Convergence(RuleBasedStateMachine):
         type(self).examples += 1
         self.world = World()
 
-    @initialize(kinds=st.lists(kinds, min_size=1, max_size=3, unique=True), present=st.lists(places, max_size=5))
-    def begin(self, kinds: Sequence[str], present: Sequence[Place]) -> None:
+    @initialize(
+        kinds=st.lists(kinds, min_size=1, max_size=3, unique=True),
+        present=st.lists(places, max_size=5),
+        followers=st.lists(terms, min_size=2, max_size=4),
+    )
+    def begin(self, kinds: Sequence[str], present: Sequence[Place], followers: Sequence[Terms]) -> None:
         for place in present:
             self.world.write(place, "web")
         for kind in kinds:
             self.world.run(self.world.inform(kind))
+        for number, terms in enumerate(followers):
+            self.world.run(self.world.follow(self._kind(number), terms))
 
     def teardown(self) -> None:
+        """Whatever happened, what comes then is mirrored as if nothing had: events, and a relist that finds as much."""
         try:
+            self.world.converge()
+            self.world.stir()
+            self.world.converge()
+            with self.world.absence():
+                self.world.stir()
             self.world.converge()
         finally:
             self.world.close()
@@ -88,6 +100,31 @@ class Convergence(RuleBasedStateMachine):
             self.world.write(place, app)
         for place in sorted(delete, key=str):
             self.world.delete(place)
+
+    @precondition(lambda self: self.world.informers)
+    @rule(
+        number=st.integers(0, FEW_INFORMERS),
+        namespace=st.sampled_from("ab"),
+        name=st.sampled_from("xyz"),
+        moves=st.lists(st.sampled_from("wwwwxd"), min_size=3, max_size=8),
+        gone=st.booleans(),
+    )
+    def churn(self, number: int, namespace: str, name: str, moves: Sequence[str], *, gone: bool) -> None:
+        """One object that somebody watches, faster than a slow subscriber can follow."""
+        place = self.world.watched(self._kind(number), namespace, name)
+        for move in [*moves, "d" if gone else "w"]:
+            if move == "w":
+                self.world.write(place, "web")
+            else:
+                self.world.delete(place)
+            if move == "x":
+                self.world.write(place, "db")
+
+    @rule(writes=st.lists(st.tuples(places, apps), min_size=3, max_size=12), delete=st.sets(places, max_size=6))
+    def miss(self, writes: Sequence[tuple[Place, str]], delete: set[Place]) -> None:
+        """Every watch is cut, and when the server answers again it has forgotten what happened since."""
+        with self.world.absence():
+            self.burst(writes, delete)
 
     @rule(place=places)
     def delete(self, place: Place) -> None:

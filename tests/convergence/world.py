@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,7 +21,7 @@ from aioinformer.testing.virtual_time import VirtualTimeLoop
 from tests.convergence.follower import Follower, Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Generator, Mapping
 
     from aioinformer import Informer, KubeObject
     from aioinformer.testing.verbs import FaultVerbs
@@ -47,14 +48,22 @@ def labelled(document: JSON) -> JSON | None:
     return document
 
 
+def apps(obj: KubeObject) -> list[str]:
+    """An index with no value, one, or two."""
+    app = obj.labels.get("app")
+    return [app, f"{app}, {obj.name}"] if app else []
+
+
+ALIASES = {CONFIGMAPS: "cm", WIDGETS: "widgets.example.com"}
+INDEXED: dict[str, Any] = {"indexers": {"app": apps}}
 KINDS: Mapping[str, tuple[GroupVersionResource | str, dict[str, Any]]] = {
-    "all": (CONFIGMAPS, {}),
+    "all": (CONFIGMAPS, INDEXED),
     "namespace": (CONFIGMAPS, {"namespace": "a"}),
     "labels": (CONFIGMAPS, {"label_selector": "app=web"}),
     "metadata": ("cm", {"metadata_only": True}),
-    "pages": (CONFIGMAPS, {"label_selector": "app!=db", "initial_list": "consistent", "page_size": 2}),
+    "pages": (CONFIGMAPS, {"label_selector": "app!=db", "initial_list": "consistent", "page_size": 2, **INDEXED}),
     "cached": (CONFIGMAPS, {"label_selector": "app in (web,db)", "initial_list": "cached"}),
-    "transformed": (CONFIGMAPS, {"namespace": "b", "transform": labelled}),
+    "transformed": (CONFIGMAPS, {"namespace": "b", "transform": labelled, **INDEXED}),
     "fields": (CONFIGMAPS, {"field_selector": "metadata.name=x", "audit": 300.0}),
     "cluster": (NODES, {"page_size": 1}),
     "custom": ("widgets.example.com", {}),
@@ -142,6 +151,31 @@ class World:
             document["metadata"] = {"name": place.name, "labels": {"app": app} if app else {}}
             self.server.create(place.resource, document, namespace=place.namespace)
 
+    def watched(self, kind: str, namespace: str, name: str) -> Place:
+        """A place that informers of a kind look at, in this namespace if they look at more than one."""
+        named, options = KINDS[kind]
+        resource = next(each for each in RESOURCES if named in {each, ALIASES.get(each)})
+        return Place(resource, options.get("namespace", namespace), name)
+
+    def stir(self) -> None:
+        """Of what each informer looks at, one object changes and stays, one goes, one is replaced, faster than anybody follows."""
+        for kind in self.informers:
+            x, y, z = (self.watched(kind, "a", name) for name in "xyz")
+            for place in (x, y, z, x, y, z, x, y, z):
+                self.write(place, "web")
+            self.delete(y)
+            self.delete(z)
+            self.write(z, "web")
+
+    @contextmanager
+    def absence(self) -> Generator[None]:
+        """Every watch is cut, and when the server answers again it has forgotten what happened meanwhile."""
+        with self.server.refuse():
+            self.do(self.server.cut)
+            yield
+            self.server.compact()
+            self.run(self.go_on(1.0))
+
     def hold(self, place: Place, finalizers: list[str] | None) -> None:
         """Set an object's finalizers; a deleted one goes with the last."""
         if self._exists(place):
@@ -204,10 +238,11 @@ class World:
 
     async def follow(self, kind: str, terms: Terms) -> None:
         informer = self.informers[kind]
-        if terms.replay or informer.synced:  # without a replay, what there was has to be known from elsewhere
-            follower = Follower(informer, terms)
-            follower.goes_back = self._went_back
-            self.followers.append(follower)
+        if not informer.synced:  # without a replay, what there was has to be known from elsewhere
+            terms = replace(terms, replay=True)
+        follower = Follower(informer, terms)
+        follower.goes_back = self._went_back
+        self.followers.append(follower)
 
     async def go_on(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -226,12 +261,27 @@ class World:
         self._spoilt.clear()
         self.run(settle(self.server, self.factory, timeout=HOUR))
         for kind, informer in self.informers.items():
-            assert {each.key: each.to_dict() for each in informer} == self.expected(kind), kind
+            self._compare(kind, informer)
             assert not informer.quarantine
             audit = informer.status.last_audit
             assert audit is None or audit.clean
         for follower in self.followers:
             follower.check()
+
+    def _compare(self, kind: str, informer: Informer[KubeObject]) -> None:
+        """Every way to read the cache shows what the server has."""
+        expected, (named, options) = self.expected(kind), KINDS[kind]
+        assert {each.key: each.to_dict() for each in informer} == expected, kind
+        for namespace in "ab" if named != NODES and "namespace" not in options else ():
+            inside = {key for key in expected if key.startswith(f"{namespace}/")}
+            assert {each.key for each in informer.list(namespace)} == inside, kind
+        if "indexers" in options:
+            values = {each.key: apps(each) for each in informer}
+            assert set(informer.index_values("app")) == {value for of in values.values() for value in of}, kind
+            for value in informer.index_values("app"):
+                assert {each.key for each in informer.by_index("app", value)} == {
+                    k for k in values if value in values[k]
+                }
 
     def expected(self, kind: str) -> dict[str, JSON]:
         """What a cache of this kind has to hold, from the server's own mouth."""

@@ -124,6 +124,6 @@ async def test_an_exec_plugin_that_fails_is_reported_and_asked_again(
     async with trial("exec plugin fails when the token has expired", fragile, client=None) as run:
         broken.touch()
         await fragile.rotate_token()
-        await run.all(lambda informer: "identity provider is away" in str(informer.status.last_error))
+        await run.all(lambda informer: "the exec plugin" in str(informer.status.last_error))
         assert all(map(denied, run.informers))
         broken.unlink()

@@ -79,7 +79,9 @@ class Trial:
         self.factory = SharedInformerFactory(client, namespace=self.namespace)
         self.informers: list[Informer[KubeObject]] = [
             # any label will do that nothing has: it makes each an informer of its own
-            self.factory.informer(resource.name, label_selector=f"informer!=n{number}", initial_list=mode)
+            self.factory.informer(
+                resource.name, label_selector=f"informer!=n{number}", initial_list=mode, keep_managed_fields=True
+            )
             for number, mode in enumerate(MODES * 2)
         ]
         self._witnesses = [Witness() for _ in self.informers]

@@ -202,3 +202,32 @@ async def test_a_proxy_sees_no_credentials_and_verification_is_that_of_the_serve
     assert len(listed.requests) == 1
     assert len(tunnel.heads) == 2
     assert not any(b"canary" in head or b"uthorization" in head for head in tunnel.heads)
+
+
+async def test_a_watch_that_is_left_is_over_at_once_whatever_the_server_says_to_it(
+    client_of: ClientOf, certificates: Certificates
+) -> None:
+    """TLS has its goodbyes, and a server that has stopped reading never says its own: no socket waits for that."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+        assert isinstance(writer.transport, asyncio.Transport)
+        writer.transport.pause_reading()
+        left.append(writer)
+
+    left: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=certificates.server("IP:127.0.0.1"))
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, Transport(client_of(url, ssl_ca_cert=certificates.authority)) as transport:
+        async with transport.get("/api/v1/pods") as body:
+            assert await body.read() == b"{"
+            connector = transport._session.connector
+            assert connector is not None
+            [connection] = connector._acquired
+            assert connection.transport is not None
+            used = connection.transport.get_extra_info("socket")
+            assert used.fileno() != -1
+        await asyncio.sleep(0)
+        assert used.fileno() == -1
+        left[0].transport.abort()

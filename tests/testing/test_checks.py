@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aioinformer.testing import ApiServerError, Cluster
-from aioinformer.testing.checks import check_labels, check_name, check_type
+from aioinformer.testing.checks import check_metadata, check_name, check_type
 from aioinformer.testing.statuses import InvalidError
 
 
@@ -39,6 +39,31 @@ def test_kind_and_api_version_are_taken_off() -> None:
     [(1, "number"), (True, "bool"), ([], "array"), ({}, "object")],
     ids=["number", "bool", "array", "object"],
 )
-def test_labels_have_to_be_strings(value: object, found: str) -> None:
-    with pytest.raises(ApiServerError, match=f"cannot unmarshal {found} into Go struct field"):
-        check_labels(Cluster().catalog.find("pods"), {"labels": {"a": value}})
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+def test_labels_and_annotations_have_to_be_strings(field: str, value: object, found: str) -> None:
+    with pytest.raises(
+        ApiServerError, match=f"cannot unmarshal {found} into Go struct field ObjectMeta.metadata.{field}"
+    ):
+        check_metadata(Cluster().catalog.find("pods"), {field: {"a": value}})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "wanted"),
+    [
+        ("name", 7, "string"),
+        ("namespace", [], "string"),
+        ("labels", "a", r"map\[string\]string"),
+        ("annotations", 7, r"map\[string\]string"),
+        ("finalizers", "a", r"\[\]string"),
+        ("finalizers", [7], "string"),
+    ],
+)
+def test_metadata_has_texts_maps_and_lists_where_the_real_one_has(field: str, value: object, wanted: str) -> None:
+    with pytest.raises(ApiServerError, match=f"into Go struct field ObjectMeta.metadata.{field} of type {wanted}"):
+        check_metadata(Cluster().catalog.find("pods"), {field: value})
+
+
+def test_null_stands_for_nothing() -> None:
+    metadata: dict[str, object] = {"name": "a", "namespace": None, "labels": None, "finalizers": None}
+    check_metadata(Cluster().catalog.find("pods"), metadata)
+    assert metadata == {"name": "a"}
