@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mkdocs.structure.files import File
+from mkdocs.structure.files import File, InclusionLevel
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -39,7 +39,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         if (found := target(file.src_uri, link)) is not None
     }
     for path in sorted(linked):
-        files.append(File.generated(config, _page(path), content=_text(path)))
+        files.append(
+            File.generated(config, _page(path), content=_text(path), inclusion=InclusionLevel.NOT_IN_NAV)
+        )
     return files
 
 
