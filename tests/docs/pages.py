@@ -68,10 +68,14 @@ def slug(heading: str) -> str:
     return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", ascii_only).strip().lower())
 
 
+def headings(page: str) -> list[str]:
+    """The headings of a page, in order; what looks like one in a block is none."""
+    return re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+
+
 def anchors(page: str) -> frozenset[str]:
     """Where links to a page can lead; of two equal headings only the first counts."""
-    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
-    return frozenset(map(slug, headings)) | frozenset(re.findall(r"^::: ([\w.]+)$", page, re.MULTILINE))
+    return frozenset(map(slug, headings(page))) | frozenset(re.findall(r"^::: ([\w.]+)$", page, re.MULTILINE))
 
 
 def links(page: str) -> list[str]:
