@@ -13,7 +13,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from aioinformer import Informer, KubeObject, SharedInformerFactory, Synced
+from aioinformer import Informer, InformerOptions, KubeObject, SharedInformerFactory, Synced
 
 logger = logging.getLogger(__name__)
 CLUSTER = "gateway.dask.org/cluster"
@@ -34,7 +34,7 @@ class Caches:
     @classmethod
     def of(cls, factory: SharedInformerFactory) -> "Caches":
         """All three, sharing their watches with whoever else asks the factory for them."""
-        owned = {"label_selector": CLUSTER, "indexers": {"cluster": cluster_of}}
+        owned: InformerOptions = {"label_selector": CLUSTER, "indexers": {"cluster": cluster_of}}
         return cls(
             factory.informer("daskclusters.v1alpha1.gateway.dask.org"),
             factory.informer("pods", **owned),

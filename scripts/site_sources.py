@@ -39,9 +39,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         if (found := target(file.src_uri, link)) is not None
     }
     for path in sorted(linked):
-        files.append(
-            File.generated(config, _page(path), content=_text(path), inclusion=InclusionLevel.NOT_IN_NAV)
-        )
+        files.append(File.generated(config, _page(path), content=_text(path), inclusion=InclusionLevel.NOT_IN_NAV))
     return files
 
 

@@ -55,5 +55,7 @@ def test_the_lines_of_the_example_are_as_many_as_the_page_says(example: str) -> 
 
 
 def test_blank_lines_comments_and_docstrings_do_not_count() -> None:
-    source = 'import a\n\n@b\ndef f(\n    x,\n):\n    """Says\n    it."""\n\n    # why\n    return x  # so\n\ndef g(): ...\n'
+    source = (
+        'import a\n\n@b\ndef f(\n    x,\n):\n    """Says\n    it."""\n\n    # why\n    return x  # so\n\ndef g(): ...\n'
+    )
     assert code_lines(source, ["f"]) == 5

@@ -81,7 +81,9 @@ class Stage:
             await process.communicate()
 
 
-@pytest.mark.parametrize("name", [name for name, parts in PAGES.items() if any(p.language in {"python", "test"} for p in parts)])
+@pytest.mark.parametrize(
+    "name", [name for name, parts in PAGES.items() if any(p.language in {"python", "test"} for p in parts)]
+)
 async def test_its_python_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With ``server``, ``client`` and ``factory`` as the pages speak of them."""
     monkeypatch.syspath_prepend(str(tmp_path))
