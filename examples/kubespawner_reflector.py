@@ -12,7 +12,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from aioinformer import Deleted, Informer, KubeObject, SharedInformerFactory, Synced
+from aioinformer import Informer, KubeObject, SharedInformerFactory
+from aioinformer.conditions import deleted
 
 Resource = dict[str, Any]
 USERS = "component=singleuser-server"
@@ -58,10 +59,7 @@ class ResourceReflector:
 
     async def wait_until_gone(self, key: str, timeout: float) -> None:  # noqa: ASYNC109
         """Return once there is none of this key. A delete that nobody saw, while the server was away, counts."""
-        async with asyncio.timeout(timeout), self._informer.events() as events:
-            async for event in events:
-                if isinstance(event, Synced | Deleted) and key not in self._informer:
-                    return
+        await self._informer.wait_for(deleted(key), timeout)
 
 
 async def main(namespace: str) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATIENCE = 60.0
+BOOKMARKS = 1.0
+"""Seconds between them: real servers take a minute, which a page may have to wait for."""
 OWN_TEST = {"testing.md"}
 """Its blocks are files of a project, which test_testing_page.py runs."""
 PAGES = {
@@ -87,7 +89,11 @@ class Stage:
 async def test_its_python_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With ``server``, ``client`` and ``factory`` as the pages speak of them."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    async with asyncio.timeout(PATIENCE), ApiServer() as server, server.api_client() as client:
+    async with (
+        asyncio.timeout(PATIENCE),
+        ApiServer(bookmark_interval=BOOKMARKS) as server,
+        server.api_client() as client,
+    ):
         stage = Stage(server, tmp_path)
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
         async with SharedInformerFactory(client) as factory:
