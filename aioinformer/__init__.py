@@ -36,13 +36,15 @@ from aioinformer.factory import SharedInformerFactory
 from aioinformer.health import FactoryHealth
 from aioinformer.informer import Informer
 from aioinformer.lister import Lister, NamespaceLister
+from aioinformer.merging import Merged, Tagged, merge
 from aioinformer.objects import KubeObject, ObjectMeta, OwnerReference
 from aioinformer.options import InformerOptions
 from aioinformer.quarantine import Quarantined
 from aioinformer.resource import APIResource, GroupVersionResource
 from aioinformer.selectors import LabelSelector
-from aioinformer.status import InformerState, InformerStatus
+from aioinformer.status import FactoryStatus, InformerState, InformerStatus
 from aioinformer.subscription import Subscription
+from aioinformer.writing import Writer
 
 __version__ = "0.1.0.dev0"
 
@@ -60,6 +62,7 @@ __all__ = [
     "Event",
     "EventType",
     "FactoryHealth",
+    "FactoryStatus",
     "Forbidden",
     "GroupVersionResource",
     "IdleTimeout",
@@ -77,6 +80,7 @@ __all__ = [
     "LabelSelector",
     "Lister",
     "MalformedResponse",
+    "Merged",
     "MethodNotAllowed",
     "NamespaceLister",
     "NetworkError",
@@ -94,9 +98,12 @@ __all__ = [
     "Subscription",
     "SubscriptionLagged",
     "Synced",
+    "Tagged",
     "TooManyRequests",
     "Unauthorized",
     "UnknownResource",
     "Updated",
     "WaitTimeout",
+    "Writer",
+    "merge",
 ]

@@ -27,7 +27,9 @@ from aioinformer.informer import Informer
 from aioinformer.naming import named_resource
 from aioinformer.options import InformerDefaults, InformerOptions, InformerSpec, check_seconds
 from aioinformer.selectors import LabelSelector
+from aioinformer.status import FactoryStatus
 from aioinformer.transport import Transport
+from aioinformer.waiting import until_all_reach
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -110,7 +112,8 @@ class SharedInformerFactory(Groups):
                 a class with a ``__resource__`` attribute. A name without its version is looked up; give the full name,
                 or the same spelling everywhere, to share one informer.
             model: what objects are handed out as, instead of ``KubeObject``: a ``msgspec.Struct`` or dataclass (only the
-                fields it declares are built), or a ``kubernetes_asyncio`` model.
+                fields it declares are built), a model of pydantic 2 (``aioinformer[pydantic]``; it reads the API's names, by
+                aliases or an ``alias_generator``), or a ``kubernetes_asyncio`` model.
             **options: see ``InformerOptions``.
 
         Raises:
@@ -162,6 +165,43 @@ class SharedInformerFactory(Groups):
                 f"not synced after {timeout:g} s: " + " | ".join(informer.explain_sync() for informer in lagging),
                 {informer.status.name: informer.status.last_error for informer in lagging},
             )
+
+    async def consistent(self, *informers: Informer[Any], at_least: str, timeout: float | None = None) -> None:  # noqa: ASYNC109  # as above
+        """Return when all these caches stand at a version or later at once: until you await again, they can be read together.
+
+        What that means is up to how the server keeps its data. Kubernetes promises that versions compare within one
+        resource (KEP-5504), and nothing across resources. Resources that the API server keeps in one etcd share its
+        counter, so that all of them are then as they were after the write with this version, or later; by default these are
+        all built-in and custom resources. With ``--etcd-servers-overrides`` (often for events), and for resources of an
+        aggregated API, a version of one says nothing about another, and nothing tells a client that it is so: this then
+        returns too early or too late. For a write of your own, waiting on the informer of that resource is always sound:
+        ``wait_for_version``, or ``informer.writing()``.
+
+        It is no snapshot of one moment either: each cache may be ahead of ``at_least`` by any number of writes. A resource
+        in which nothing happens gets there with a bookmark, about once a minute.
+
+        Args:
+            *informers: of this factory.
+            at_least: a resource version, such as that of the answer to a write.
+            timeout: seconds; ``None`` waits for ever.
+
+        Raises:
+            InvalidOption: there is no informer, one is not of this factory, or the version does not compare.
+            WaitTimeout: not within ``timeout`` seconds; says which informers lag, and how they are doing.
+            InformerClosed: one was stopped.
+            NotRunning: the factory is not running.
+        """
+        foreign = [informer for informer in informers if informer not in self._informers.values()]
+        if foreign or not informers:
+            raise InvalidOption(
+                f"consistent takes informers of this factory, not {repr(foreign[0]) if foreign else 'none'}"
+            )
+        await until_all_reach(informers, at_least, timeout)
+
+    @property
+    def status(self) -> FactoryStatus:
+        """How it and its informers are doing, as of now."""
+        return FactoryStatus(self._state, tuple(informer.status for informer in self.informers))
 
     def healthy(self, *, max_staleness: float | None = None) -> FactoryHealth:
         """Whether all informers are fit to serve from, as of now: synced, and followed or about to be. Costs microseconds.

@@ -6,8 +6,9 @@ What keeps the cache like the server is its ``Mirror``.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from aioinformer.conditions import Condition
 from aioinformer.errors import CacheSyncError, CacheSyncTimeout, InvalidOption, WaitTimeout
 from aioinformer.events import Added, Resynced, Updated
 from aioinformer.lister import Lister
@@ -18,6 +19,8 @@ from aioinformer.selectors import LabelSelector
 from aioinformer.states import StateChanges
 from aioinformer.status import advice
 from aioinformer.subscription import DEFAULT_MAX_PENDING, Overflow, Scope, Subscription, Terms
+from aioinformer.waiting import check_timeout, until_holds
+from aioinformer.writing import Writer
 
 if TYPE_CHECKING:
     import builtins
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from aioinformer.options import Indexer, InformerSpec
     from aioinformer.quarantine import Quarantined
     from aioinformer.resource import GroupVersionResource, ResourceName
+    from aioinformer.selectors import SelectorLike
     from aioinformer.status import InformerStatus
 
 __all__ = ["Informer"]
@@ -143,9 +147,7 @@ class Informer(Generic[T]):
         """The object, or ``None``; ``name`` may be a whole key; see ``Lister.get``."""
         return self.lister.get(name, namespace)
 
-    def list(
-        self, namespace: str | None = None, label_selector: str | Mapping[str, str] | LabelSelector | None = None
-    ) -> builtins.list[T]:
+    def list(self, namespace: str | None = None, label_selector: SelectorLike = None) -> builtins.list[T]:
         """The objects of a namespace, or of all, that match a label selector; see ``Lister.list``."""
         return self.lister.list(namespace, label_selector)
 
@@ -168,9 +170,19 @@ class Informer(Generic[T]):
         per cached object, at once.
 
         Raises:
-            InvalidOption: there is an index of this name.
+            InvalidOption: there is an index of this name, or what was given is no function.
         """
+        if not callable(indexer):
+            raise InvalidOption(f"indexer is a function of an object, or one of aioinformer.indexers, not {indexer!r}")
         self._store.add_indexer(name, index_function(indexer, self._view))
+
+    def remove_indexer(self, name: str) -> None:
+        """Forget an index, whoever asked for it: from now on reads by it raise ``InvalidOption``, and its memory is free.
+
+        Raises:
+            InvalidOption: there is no index of this name.
+        """
+        self._store.remove_indexer(name)
 
     def __len__(self) -> int:
         return len(self._store)
@@ -185,7 +197,7 @@ class Informer(Generic[T]):
         self,
         *,
         namespace: str | None = None,
-        label_selector: str | Mapping[str, str] | LabelSelector | None = None,
+        label_selector: SelectorLike = None,
         replay: bool = True,
         resync: float | None = None,
         max_pending: int = DEFAULT_MAX_PENDING,
@@ -264,25 +276,52 @@ class Informer(Generic[T]):
             f"cannot sync: {self.explain_sync()}; {advice(blocked_by)}", {str(self._spec): blocked_by}
         ) from blocked_by
 
-    async def wait_for(self, what: str | Callable[[T], bool], timeout: float | None = None) -> T:  # noqa: ASYNC109  # as above
-        """The first object, present or to come, that has this key or meets this predicate.
+    @overload
+    async def wait_for(self, what: Condition, timeout: float | None = None) -> dict[str, T]: ...  # noqa: ASYNC109  # as above
+    @overload
+    async def wait_for(self, what: str | Callable[[T], bool], timeout: float | None = None) -> T: ...  # noqa: ASYNC109  # as above
+    async def wait_for(
+        self,
+        what: str | Callable[[T], bool] | Condition,
+        timeout: float | None = None,  # noqa: ASYNC109  # as above
+    ) -> T | dict[str, T]:
+        """Wait for an object that has this key or meets this predicate, or for a condition to hold.
 
         It waits on through whatever befalls the watch, refusals included: give it a timeout, or wait for the sync first.
 
+        Args:
+            what: a key, such as ``"default/web"``; a predicate of an object; or a condition, see ``aioinformer.conditions``.
+            timeout: seconds; ``None`` waits for ever.
+
+        Returns:
+            For a key or predicate the first object, present or to come. For a condition the objects of the keys that it
+            names, by key, as they stood when it held; those that were not there are left out.
+
         Raises:
             NotRunning: the factory is not running.
-            WaitTimeout: none did within ``timeout`` seconds.
+            WaitTimeout: not within ``timeout`` seconds; says which part of a condition did not hold, and how things stood.
             InformerClosed: the informer was stopped.
+            InvalidOption: ``what`` is none of these, or the condition cannot be answered by this informer.
+            Exception: whatever the predicate raised.
         """
+        check_timeout(timeout)
+        if isinstance(what, Condition):
+            found = await until_holds(self._mirror, what, timeout)
+            return {key: self._view(record) for key, record in found.items()}
+        if not (isinstance(what, str) or callable(what)):  # pyright: ignore[reportUnnecessaryComparison]  # callers without a type checker
+            raise InvalidOption(f"what to wait for is a key, a predicate or a condition, not {what!r}")
         self._mirror.check_running()
+        deadline = asyncio.timeout(timeout)
         try:
-            async with asyncio.timeout(timeout), self.events() as events:
+            async with deadline, self.events() as events:
                 async for event in events:
                     if isinstance(event, Added | Updated | Resynced) and (
                         event.key == what if isinstance(what, str) else what(event.object)
                     ):
                         return event.object
         except TimeoutError:
+            if not deadline.expired():
+                raise  # it is the predicate's own
             wanted = f"object {what!r}" if isinstance(what, str) else "object that meets the predicate"
             raise WaitTimeout(f"no {wanted} among {self._spec} within {timeout:g} s: {self.explain_sync()}") from None
         raise self._mirror.closed_error()
@@ -313,6 +352,21 @@ class Informer(Generic[T]):
             ) from None
         if not reached(self.resource_version):
             raise self._mirror.closed_error()
+
+    def writing(self, timeout: float | None = None) -> Writer[T]:
+        """A view of this informer that is never behind what its writer wrote; see ``Writer``.
+
+            async with informer.writing(timeout=30) as mine:
+                if not mine.by_index("owner", uid):
+                    mine.wrote(await api.create_namespaced_pod(namespace, body))
+
+        Args:
+            timeout: seconds that leaving ``async with`` waits, at most, until the cache holds what was written.
+
+        Raises:
+            InvalidOption: ``timeout`` is no number of seconds.
+        """
+        return Writer(self._mirror, self._view, timeout=timeout)
 
     async def aclose(self) -> None:
         """Stop this informer alone: its watch, its subscriptions, its waiters. The cache can still be read, as it last was.

@@ -5,28 +5,52 @@ Every read makes new views, so that what a reader does to what it got can never 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from aioinformer.errors import InvalidOption
 from aioinformer.selectors import LabelSelector
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from aioinformer.objects import Stored
-    from aioinformer.store import Store
+    from aioinformer.selectors import SelectorLike
 
-__all__ = ["Lister", "NamespaceLister"]
+__all__ = ["Lister", "NamespaceLister", "Records"]
 
 T = TypeVar("T")
+
+
+class Records(Protocol):
+    """What is read from: the cache, or one writer's view of it."""
+
+    def get(self, key: str) -> Stored | None:
+        """The record under a key."""
+        ...
+
+    def records(self) -> list[Stored]:
+        """All records, in a list of their own."""
+        ...
+
+    def select(self, namespace: str | None, selector: LabelSelector) -> list[Stored]:
+        """Those of a namespace, or of all, that match."""
+        ...
+
+    def by_index(self, index: str, value: str) -> list[Stored]:
+        """Those that have this value in an index."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __contains__(self, key: object) -> bool: ...
 
 
 class Lister(Generic[T]):
     """Reads of one informer's cache. Before the first sync it is empty."""
 
     def __init__(
-        self, store: Store, view: Callable[[Stored], T], *, namespace: str | None = None, namespaced: bool = False
+        self, store: Records, view: Callable[[Stored], T], *, namespace: str | None = None, namespaced: bool = False
     ) -> None:
         self._store = store
         self._view = view
@@ -50,19 +74,18 @@ class Lister(Generic[T]):
         record = self._store.get(f"{namespace}/{name}" if namespace else name)
         return None if record is None else self._view(record)
 
-    def list(
-        self, namespace: str | None = None, label_selector: str | Mapping[str, str] | LabelSelector | None = None
-    ) -> builtins.list[T]:
-        """The objects of a namespace (from its index), or of all, that match a label selector.
+    def list(self, namespace: str | None = None, label_selector: SelectorLike = None) -> builtins.list[T]:
+        """The objects of a namespace, or of all, that match a label selector; in no particular order.
+
+        Only those are looked at that are in the namespace, or in an index that the selector can do with, whichever are
+        fewer: one by ``indexers.label(key)`` for ``key=value``, ``key==value`` and ``key in (…)``, one by
+        ``indexers.label_key`` for every condition that only an object with the label can meet.
 
         Raises:
             InvalidSelector: the selector does not parse.
         """
         selector = LabelSelector.parse(label_selector)
-        records = self._store.records(namespace)
-        if selector:
-            records = [record for record in records if selector.matches(record.labels)]
-        return [self._view(record) for record in records]
+        return [self._view(record) for record in self._store.select(namespace, selector)]
 
     def by_index(self, index: str, value: str) -> builtins.list[T]:
         """The objects that have this value in an index.
@@ -97,6 +120,6 @@ class NamespaceLister(Generic[T]):
         """The object of this name, or ``None``."""
         return self._lister.get(name, self._namespace)
 
-    def list(self, label_selector: str | Mapping[str, str] | LabelSelector | None = None) -> builtins.list[T]:
+    def list(self, label_selector: SelectorLike = None) -> builtins.list[T]:
         """The objects that match a label selector; see ``Lister.list``."""
         return self._lister.list(self._namespace, label_selector)

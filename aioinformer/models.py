@@ -1,5 +1,6 @@
-"""Objects as instances of a class the user names: a Struct, a dataclass, or a Kubernetes client's model.
+"""Objects as instances of a class the user names: a Struct, a dataclass, a pydantic or a Kubernetes client's model.
 
+pydantic is never imported here: who has a model of it has imported it.
 The generated models of kubernetes_asyncio (and of the official client, which has the same shape) describe themselves
 in ``openapi_types`` and ``attribute_map``; reading those needs neither an ``ApiClient`` nor an import of the client.
 """
@@ -11,16 +12,18 @@ import re
 import sys
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["build_model", "model_builder"]
+__all__ = ["build_model", "document_of", "model_builder"]
 
 M = TypeVar("M")
+SAID = 3
+"""Problems of one object that an error tells of."""
 _LIST = re.compile(r"list\[(.+)\]")
 _DICT = re.compile(r"dict\((?:str|string), ?(.+)\)")
 _QUOTED = re.compile(r"(Invalid (?:enum )?value) .*(?= - at `)", re.DOTALL)
@@ -33,11 +36,25 @@ def build_model(model: type[M], raw: bytes) -> M:
     return build(raw)
 
 
+def document_of(instance: Any) -> dict[str, Any]:
+    """The JSON document of a Kubernetes client's model: with the API's names, and without what is ``None``."""
+    given = ((key, getattr(instance, name)) for name, key in instance.attribute_map.items())
+    return {key: _plain(value) for key, value in given if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return list(map(_plain, cast("list[object]", value)))
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in cast("dict[str, object]", value).items()}
+    return document_of(value) if hasattr(value, "attribute_map") else value
+
+
 def model_builder(model: type[Any]) -> Callable[[bytes], Any]:
     """The function that makes instances of ``model`` from JSON.
 
     Raises:
-        TypeError: ``model`` is neither a Struct, nor a dataclass, nor a Kubernetes client's model.
+        TypeError: ``model`` is neither a Struct, nor a dataclass, nor a pydantic (2) or Kubernetes client's model.
     """
     key: Any = model  # mypy does not take a class for hashable
     builder: Callable[[bytes], Any] = _builder_of(key)
@@ -48,11 +65,14 @@ def model_builder(model: type[Any]) -> Callable[[bytes], Any]:
 def _builder_of(model: Any) -> Callable[[bytes], Any]:
     if issubclass(model, msgspec.Struct) or dataclasses.is_dataclass(model):
         return _discreet(msgspec.json.Decoder(model).decode)
+    pydantic: Any = sys.modules.get("pydantic")
+    if pydantic is not None and issubclass(model, pydantic.BaseModel) and hasattr(model, "model_validate_json"):
+        return _validated(model, pydantic.ValidationError)
     if hasattr(model, "openapi_types") and hasattr(model, "attribute_map"):
         build = _generated(model)
         return lambda raw: build(msgspec.json.decode(raw))
     raise TypeError(
-        f"{model.__name__} is no model: give a msgspec.Struct, a dataclass, or a kubernetes_asyncio model such as V1Pod"
+        f"{model.__name__} is no model: give a msgspec.Struct, a dataclass, a model of pydantic 2, or a kubernetes_asyncio model such as V1Pod"
     )
 
 
@@ -69,6 +89,28 @@ def _discreet(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
         raise msgspec.ValidationError(quoting.expand(r"\1") + quoting.string[quoting.end() :])
 
     return decoded
+
+
+def _validated(model: Any, refusal: type[Exception]) -> Callable[[bytes], Any]:
+    """Builds a pydantic model; its errors, unlike pydantic's own, quote nothing of the object."""
+
+    def build(raw: bytes) -> Any:
+        try:
+            return model.model_validate_json(raw)
+        except refusal as error:
+            found: Any = error
+            problems = found.errors(include_url=False, include_input=False, include_context=False)
+        said = (f"{problem['type']} - at `{_path(problem['loc'])}`" for problem in problems[:SAID])
+        more = f"; and {len(problems) - SAID} more" if len(problems) > SAID else ""
+        raise msgspec.ValidationError(f"{model.__name__}: {'; '.join(said)}{more}")
+
+    return build
+
+
+def _path(location: tuple[str | int, ...]) -> str:
+    """As msgspec writes it: what is no field's name is a key of the object's own."""
+    parts = (f".{part}" if isinstance(part, str) and part.isidentifier() else "[...]" for part in location)
+    return f"${''.join(parts)}"
 
 
 def _generated(model: type[Any]) -> Callable[[Any], Any]:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, TypedDict, get_args
 import msgspec
 
 from aioinformer.errors import InvalidOption
+from aioinformer.indexers import ReadyMade
 from aioinformer.listwatch import PAGE_SIZE, InitialList
 from aioinformer.models import model_builder
 from aioinformer.objects import JSON, KubeObject, Record
 from aioinformer.packing import Storage
 from aioinformer.resource import APIResource, GroupVersionResource, ResourceName, find_builtin
-from aioinformer.selectors import LabelSelector
+from aioinformer.selectors import LabelSelector, SelectorLike
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,7 +37,7 @@ BUILT = 256
 class InformerDefaults(TypedDict, total=False):
     """The options that a factory takes as ``**defaults`` and ``factory.informer`` takes for one informer."""
 
-    label_selector: str | Mapping[str, str] | LabelSelector | None
+    label_selector: SelectorLike
     """Evaluated by the server. An object that stops matching comes out as ``Deleted``."""
     field_selector: str | None
     """Evaluated by the server, which supports few fields: ``"spec.nodeName=node-1"``."""
@@ -234,6 +235,8 @@ def check_seconds(option: str, value: float) -> None:
 
 def index_function(indexer: Indexer, view: View) -> IndexFunction:
     """An indexer as a function of a record that always gives a collection of values."""
+    if isinstance(indexer, ReadyMade):  # those need no view
+        return indexer
 
     def values(record: Stored) -> Iterable[str]:
         value = indexer(view(record))

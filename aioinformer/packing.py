@@ -34,7 +34,7 @@ LARGEST = 2 * 1024 * 1024
 """Bytes of an object that is packed: more takes longer than the loop should be held."""
 SAMPLES = 64
 LABEL_SETS = 4096
-"""Different sets of labels that are remembered, so that objects with equal ones share them."""
+"""Different sets of labels that are remembered at most, so that objects with equal ones share them."""
 JUDGED = 256
 """Packed objects that a dictionary is judged by."""
 DECAYED = 1.3
@@ -152,7 +152,7 @@ class Packer:
     """Packs records for one cache; makes dictionaries, and judges them."""
 
     __slots__ = (
-        "_codec", "_expected", "_judged", "_label_sets", "_packed_since", "_patience",
+        "_codec", "_expected", "_judged", "_label_sets", "_most_label_sets", "_packed_since", "_patience",
         "_plain_bytes", "_small_bytes", "_trouble", "dictionaries", "mode",
     )  # fmt: skip
 
@@ -165,6 +165,7 @@ class Packer:
             self.mode, self._trouble = "plain", "no compression on this platform: zstandard cannot be imported"
         self._codec: Codec | None = None
         self._label_sets: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        self._most_label_sets = LABEL_SETS
         self._patience = WORTHWHILE
         """Bytes to be packed before the next dictionary is made: twice as many each time."""
         self._packed_since = 0
@@ -224,6 +225,10 @@ class Packer:
         self._packed_since = 0
         self._judge_anew()
 
+    def expect(self, objects: int) -> None:
+        """The cache has so many objects: no more sets of labels are remembered than these can have, twice."""
+        self._most_label_sets = min(LABEL_SETS, 2 * objects)
+
     def pack(self, key: str, record: Stored) -> PackedRecord | None:
         """The same under this key object in less space; ``None`` if it would not be less, or nothing suits."""
         codec = self._codec
@@ -258,6 +263,6 @@ class Packer:
     def _shared(self, labels: dict[str, str]) -> dict[str, str]:
         """Equal labels, in one dict for all."""
         sets = self._label_sets
-        if len(sets) >= LABEL_SETS:
+        if len(sets) >= self._most_label_sets:
             sets.clear()
         return sets.setdefault(tuple(labels.items()), labels)

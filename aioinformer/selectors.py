@@ -7,17 +7,35 @@ The grammar is that of ``labels.Parse`` in k8s.io/apimachinery: ``a=b``, ``a==b`
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, TypedDict, cast
 
 from aioinformer.errors import InvalidSelector
 
-__all__ = ["LabelSelector", "Requirement"]
+__all__ = ["LabelSelector", "MatchExpression", "Requirement", "SelectorDocument", "SelectorLike", "is_label_key"]
 
 _DNS_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _KEY = re.compile(rf"(?:(?P<prefix>{_DNS_LABEL}(\.{_DNS_LABEL})*)/)?(?P<name>[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)")
 _VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 _TOKEN = re.compile(r"[ \t\r\n]*(?:(?P<word>[-A-Za-z0-9_./]+)|(?P<mark>!=|==|=|!|,|\(|\)|<|>)|(?P<end>$))")
+_OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
+
+
+class MatchExpression(TypedDict, total=False):
+    """One of ``matchExpressions`` (LabelSelectorRequirement in Kubernetes' API)."""
+
+    key: str
+    operator: str
+    """``In``, ``NotIn``, ``Exists`` or ``DoesNotExist``."""
+    values: Sequence[str] | None
+    """At least one with ``In`` and ``NotIn``; none with the others."""
+
+
+class SelectorDocument(TypedDict, total=False):
+    """A selector as it stands in Kubernetes' objects, such as in a Deployment's ``spec["selector"]``."""
+
+    matchLabels: Mapping[str, str] | None
+    matchExpressions: Sequence[MatchExpression] | None
 
 
 class Requirement(NamedTuple):
@@ -75,8 +93,11 @@ class LabelSelector:
         self.requirements = tuple(sorted(set(requirements), key=lambda r: (r.key, r.operator, sorted(r.values))))
 
     @classmethod
-    def parse(cls, selector: str | Mapping[str, str] | LabelSelector | None) -> LabelSelector:
-        """Read a selector string, or a mapping of labels that all have to be equal; ``None`` and ``""`` match all.
+    def parse(cls, selector: SelectorLike) -> LabelSelector:
+        """Read a selector string, a mapping of labels that all have to be equal, or a ``SelectorDocument``.
+
+        ``None`` and what is empty match all. A mapping is a document if it has ``matchLabels`` or ``matchExpressions``
+        and these are no strings, as a label's value would be.
 
         Raises:
             InvalidSelector: it does not parse; the message says at which character and why.
@@ -88,9 +109,11 @@ class LabelSelector:
         if isinstance(selector, str):
             return cls(tuple(_Parser(selector).requirements()))
         if isinstance(selector, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
-            return cls(tuple(_equal(key, value) for key, value in selector.items()))
+            if _is_document(selector):
+                return cls(tuple(_of_document(cast("dict[str, Any]", selector))))
+            return cls(tuple(_equal(key, value) for key, value in cast("Mapping[str, str]", selector).items()))
         raise InvalidSelector(
-            f"a label selector is a string such as 'app=web,tier in (a,b)' or a mapping, not {type(selector).__name__}"
+            f"a label selector is a string such as 'app=web,tier in (a,b)', a mapping of labels, or one with matchLabels and matchExpressions, not {type(selector).__name__}"
         )
 
     def matches(self, labels: Mapping[str, str]) -> bool:
@@ -113,22 +136,78 @@ class LabelSelector:
         return f"LabelSelector({str(self)!r})"
 
 
+SelectorLike: TypeAlias = str | Mapping[str, str] | SelectorDocument | LabelSelector | None
+"""What a label selector may be given as."""
+
+
+def _is_document(selector: Mapping[str, Any]) -> bool:
+    parts = [selector[name] for name in ("matchLabels", "matchExpressions") if name in selector]
+    return bool(parts) and not any(isinstance(part, str) for part in parts)
+
+
+def _of_document(document: Mapping[str, Any]) -> list[Requirement]:
+    """What ``LabelSelectorAsSelector`` of k8s.io/apimachinery makes of it, and refuses."""
+    unknown = sorted(map(str, document.keys() - {"matchLabels", "matchExpressions"}))
+    if unknown:
+        raise InvalidSelector(f"a label selector has matchLabels and matchExpressions, and no {unknown[0]!r}")
+    labels: Any = document.get("matchLabels") or {}
+    expressions: Any = document.get("matchExpressions") or ()
+    if not isinstance(labels, Mapping):
+        raise InvalidSelector(f"matchLabels is a mapping of labels, not {type(labels).__name__}")
+    if not isinstance(expressions, list | tuple):
+        raise InvalidSelector(f"matchExpressions is a list of expressions, not {type(expressions).__name__}")
+    found = [_equal(key, value) for key, value in cast("Mapping[str, str]", labels).items()]
+    return found + [_of_expression(expression) for expression in cast("Sequence[object]", expressions)]
+
+
+def _of_expression(expression: object) -> Requirement:
+    if not isinstance(expression, Mapping):
+        raise InvalidSelector(
+            f"an expression is a mapping with key, operator and values, not {type(expression).__name__}"
+        )
+    fields = cast("Mapping[str, Any]", expression)
+    key, values = fields.get("key"), fields.get("values") or ()
+    operator = _OPERATORS.get(str(fields.get("operator")))
+    _check_key(key, f"matchExpressions: {key!r}")
+    if operator is None:
+        raise InvalidSelector(
+            f"operator is one of {', '.join(_OPERATORS)}, not {fields.get('operator')!r}, for {key!r}"
+        )
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise InvalidSelector(f"values is a list of label values, not {values!r}, for {key!r}")
+    wanted = cast("Sequence[str]", values)
+    if bool(wanted) is not (operator in {"in", "notin"}):
+        raise InvalidSelector(
+            f"{fields['operator']} takes {'no' if wanted else 'at least one of the'} values, for {key!r}"
+        )
+    return Requirement(str(key), operator, frozenset(_checked_value(str(key), value) for value in wanted))
+
+
 def _equal(key: str, value: str) -> Requirement:
     _check_key(key, f"{{{key!r}: ...}}")
+    return Requirement(key, "in", frozenset({_checked_value(key, value)}))
+
+
+def _checked_value(key: str, value: str) -> str:
     if not _valid_value(value):
         raise InvalidSelector(
             f"{value!r} is not a label value (for {key!r}): at most 63 letters, digits, '-', '_' and '.'"
         )
-    return Requirement(key, "in", frozenset({value}))
+    return value
 
 
 def _valid_value(value: object) -> bool:
     return isinstance(value, str) and len(value) <= 63 and _VALUE.fullmatch(value) is not None  # noqa: PLR2004  # the limit of label values
 
 
-def _check_key(key: object, where: str) -> None:
+def is_label_key(key: object) -> bool:
+    """Whether a label may have this key."""
     match = _KEY.fullmatch(key) if isinstance(key, str) else None
-    if match is None or len(match["name"]) > 63 or len(match["prefix"] or "") > 253:  # noqa: PLR2004  # the limits of label keys
+    return match is not None and len(match["name"]) <= 63 and len(match["prefix"] or "") <= 253  # noqa: PLR2004  # the limits of label keys
+
+
+def _check_key(key: object, where: str) -> None:
+    if not is_label_key(key):
         raise InvalidSelector(
             f"{key!r} is not a label key, in {where!r}: a name of at most 63 letters, digits, '-', '_' and '.', with an optional 'domain/' before it"
         )

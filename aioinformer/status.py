@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from aioinformer.listwatch import ListWatch, Request, Step
     from aioinformer.packing import StorageStatus
 
-__all__ = ["InformerState", "InformerStatus", "Monitor", "advice"]
+__all__ = ["FactoryStatus", "InformerState", "InformerStatus", "Monitor", "advice"]
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +107,31 @@ class InformerStatus:
         if self.next_retry is not None:
             parts.append(f"next try in {self.next_retry:.1f} s")
         return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class FactoryStatus:
+    """A snapshot of a factory: ``state`` is ``"idle"``, ``"running"`` or ``"ended"``."""
+
+    state: str
+    informers: tuple[InformerStatus, ...]
+    """In the order they were asked for."""
+
+    @property
+    def objects(self) -> int:
+        """How many objects all caches hold."""
+        return sum(status.objects for status in self.informers)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the factory runs, and the reads of all its informers are fit to serve from."""
+        return self.state == "running" and all(status.ready for status in self.informers)
+
+    def explain(self) -> str:
+        """A line for the factory, and one for each informer."""
+        count = f"{len(self.informers)} informers" if len(self.informers) != 1 else "1 informer"
+        head = f"the factory is {self.state}, {count}, {self.objects} objects"
+        return "\n".join([head, *(status.explain() for status in self.informers)])
 
 
 _TROUBLES = {

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aioinformer.batches import Deltas, SnapshotPage
     from aioinformer.objects import Fresh, Stored
     from aioinformer.packing import Storage
+    from aioinformer.selectors import LabelSelector
 
     Admission = Callable[[Fresh], Fresh | None]
     IndexFunction = Callable[[Stored], Iterable[str]]
@@ -179,17 +180,29 @@ class Store:
             return list(records.values())
         return [records[key] for key in self._live.namespaces.get(namespace, ())]
 
+    def select(self, namespace: str | None, selector: LabelSelector) -> list[Stored]:
+        """The records of a namespace, or of all, that match; of those that have to be looked at, as few as indexes permit."""
+        if not selector:
+            return self.records(namespace)
+        keys = self._live.narrowest(self._indexers, namespace, selector)
+        records = self.records(namespace) if keys is None else [self._live.records[key] for key in keys]
+        return [
+            record
+            for record in records
+            if (keys is None or namespace is None or record.namespace == namespace) and selector.matches(record.labels)
+        ]
+
     def keys(self, namespace: str | None = None) -> list[str]:
         """All keys, or one namespace's, in the same order."""
         return list(self._live.records if namespace is None else self._live.namespaces.get(namespace, ()))
 
     def by_index(self, index: str, value: str) -> list[Stored]:
         """The records that have this value in the index."""
-        return [self._live.records[key] for key in self._index(index).by_value.get(value, ())]
+        return [self._live.records[key] for key in self._index(index).keys_of(value)]
 
     def index_keys(self, index: str, value: str) -> list[str]:
         """The keys that have this value in the index."""
-        return list(self._index(index).by_value.get(value, ()))
+        return list(self._index(index).keys_of(value))
 
     def index_values(self, index: str) -> list[str]:
         """All values that some object has in the index."""
@@ -241,6 +254,26 @@ class Store:
         for table, index in zip(self._tables, built, strict=True):
             table.indexes[name] = index
         self._indexers[name] = function
+
+    def remove_indexer(self, name: str) -> None:
+        """Forget an index.
+
+        Raises:
+            InvalidOption: there is no index of this name.
+        """
+        self._index(name)
+        del self._indexers[name]
+        for table in self._tables:
+            del table.indexes[name]
+
+    def admitted(self, record: Fresh) -> Fresh | None:
+        """What the cache would keep of a record; ``None``: nothing. What the user's function raises passes through."""
+        return record if self._admit is None else self._admit(record)
+
+    def index_values_of(self, index: str, record: Stored) -> tuple[str, ...]:
+        """The values that an object has, or would have, in the index; what the user's function raises passes through."""
+        self._index(index)
+        return _values(self._indexers[index], record)
 
     def _index(self, name: str) -> Index:
         try:
@@ -387,7 +420,11 @@ def _replaced(key: str, old: Stored | None, new: Stored) -> list[Change]:
 
 
 def _values(function: IndexFunction, record: Stored) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(function(record)))
+    values = tuple(dict.fromkeys(function(record)))
+    for value in values:
+        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # it is the user's function
+            raise TypeError(f"an indexer gives strings, not {type(value).__name__}")
+    return values
 
 
 def _built(table: Table, function: IndexFunction) -> Index:

@@ -6,14 +6,16 @@ from collections import OrderedDict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from aioinformer.indexers import ReadyMade
 from aioinformer.objects import UncutRecord
 from aioinformer.packing import PackedRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from aioinformer.objects import Stored
     from aioinformer.packing import Packer
+    from aioinformer.selectors import LabelSelector
 
 __all__ = ["SLICE", "Index", "Table"]
 
@@ -26,42 +28,65 @@ LEARNT_FROM = 4096
 
 
 class Index:
-    """Values to keys, and each key's values, so that leaving needs no second call of the user's function."""
+    """Values to keys, and each key's values, so that leaving needs no second call of the user's function.
+
+    Most indexes have one value per object, and many one object per value: what there is one of stands for itself, and
+    only two or more of them are worth a collection.
+    """
 
     __slots__ = ("by_key", "by_value")
 
     def __init__(self) -> None:
-        self.by_value: dict[str, dict[str, None]] = {}
-        self.by_key: dict[str, tuple[str, ...]] = {}
+        self.by_value: dict[str, str | dict[str, None]] = {}
+        self.by_key: dict[str, str | tuple[str, ...]] = {}
 
     def put(self, key: str, values: tuple[str, ...]) -> None:
         """The values of a key from now on."""
-        if self.by_key.get(key) == values:
+        if self.values_of(key) == values:
             return
         self.discard(key)
         values = tuple(map(self._known, values))
         if values:
-            self.by_key[key] = values
+            self.by_key[key] = values[0] if len(values) == 1 else values
         for value in values:
-            self.by_value.setdefault(value, {})[key] = None
+            self._file(value, key)
+
+    def _file(self, value: str, key: str) -> None:
+        keys = self.by_value.setdefault(value, key)
+        if isinstance(keys, dict):
+            keys[key] = None
+        elif keys != key:
+            self.by_value[value] = {keys: None, key: None}
+
+    def keys_of(self, value: str) -> Collection[str]:
+        """The keys under a value; not to be kept, as it changes with the index."""
+        keys = self.by_value.get(value, ())
+        return (keys,) if isinstance(keys, str) else keys
+
+    def values_of(self, key: str) -> tuple[str, ...]:
+        """The values of a key."""
+        values = self.by_key.get(key, ())
+        return values if isinstance(values, tuple) else (values,)
 
     def _known(self, value: str) -> str:
         """The very string that is in use for this value already: one for many keys."""
-        for key in self.by_value.get(value, ()):
-            return next((known for known in self.by_key.get(key, ()) if known == value), value)
+        for key in self.keys_of(value):
+            return next((known for known in self.values_of(key) if known == value), value)
         return value
 
     def holds(self, key: str, values: tuple[str, ...]) -> bool:
         """Whether a key is found under just these values."""
-        return self.by_key.get(key, ()) == values and all(key in self.by_value.get(value, ()) for value in values)
+        return self.values_of(key) == values and all(key in self.keys_of(value) for value in values)
 
     def discard(self, key: str) -> None:
         """Forget a key, and the values that go with it."""
-        for value in self.by_key.pop(key, ()):
-            keys = self.by_value.get(value, {})
-            keys.pop(key, None)  # a damaged index is for an audit to find, not a reason to stop
-            if not keys:
+        for value in self.values_of(key):
+            keys = self.by_value.get(value)
+            if isinstance(keys, dict):
+                keys.pop(key, None)  # a damaged index is for an audit to find, not a reason to stop
+            if not keys or keys == key:
                 self.by_value.pop(value, None)
+        self.by_key.pop(key, None)
 
 
 class Table:
@@ -146,6 +171,7 @@ class Table:
             packer.learn([self.records[key] for key in islice(waiting, LEARNT_FROM) if key in self.records])
             if not self.can_pack:  # nothing could be learnt: again when there is more
                 return False
+        packer.expect(len(self.records))
         enough = self.waiting_bytes - PACKED_BYTES
         for _ in range(min(PACKED_AT_ONCE, len(waiting))):
             if self.waiting_bytes <= enough:
@@ -200,11 +226,31 @@ class Table:
             for key in list(self.namespaces.get(namespace, ())):
                 record = self.records.get(key)
                 yield key, record is not None and record.namespace == namespace
-        for index in self.indexes.values():
+        for name, index in list(self.indexes.items()):
             for value in list(index.by_value):
-                for key in list(index.by_value.get(value, ())):
-                    yield key, key in self.records and value in index.by_key.get(key, ())
+                for key in list(index.keys_of(value)):
+                    if self.indexes.get(name) is not index:
+                        break  # it was removed meanwhile, and is kept up no more
+                    yield key, key in self.records and value in index.values_of(key)
+
+    def narrowest(
+        self, indexers: Mapping[str, object], namespace: str | None, selector: LabelSelector
+    ) -> list[str] | None:
+        """The fewest keys among which some index has all that can match; ``None`` if the namespace has no more."""
+        fewest = len(self.records if namespace is None else self.namespaces.get(namespace, ()))
+        found: list[Collection[str]] | None = None
+        for name, indexer in indexers.items():
+            if not isinstance(indexer, ReadyMade):
+                continue
+            for requirement in selector.requirements:
+                values = indexer.values_for(requirement)
+                if values is None:
+                    continue
+                lists = [self.indexes[name].keys_of(value) for value in values]
+                if (count := sum(map(len, lists))) < fewest:
+                    fewest, found = count, lists
+        return None if found is None else [key for keys in found for key in keys]
 
     def values_of(self, key: str) -> dict[str, tuple[str, ...]]:
         """What each index says of a key."""
-        return {name: index.by_key.get(key, ()) for name, index in self.indexes.items()}
+        return {name: index.values_of(key) for name, index in self.indexes.items()}

@@ -17,6 +17,7 @@ from aioinformer.errors import APIError, InvalidOption, InvalidSelector, Malform
 from aioinformer.framing import LineSplitter, cut_list
 from aioinformer.naming import named_resource
 from aioinformer.objects import Fresh, KubeObject
+from aioinformer.pages import PageReader
 from aioinformer.resource import GroupVersionResource, ResourceName, at_least
 from aioinformer.responses import retry_after
 from aioinformer.selectors import LabelSelector
@@ -53,11 +54,9 @@ _LABELS: tuple[dict[str, str], ...] = (
 
 def framing(data: bytes) -> None:
     """Lines come out the same whatever the chunks: the first bytes say where to cut the rest."""
-    count = data[0] % 16 if data else 0
-    cuts, stream = data[1 : 1 + count], data[1 + count :]
-    at = sorted({0, len(stream), *(len(stream) * cut // 256 for cut in cuts)})
+    stream, chunks = _in_chunks(data)
     splitter = LineSplitter()
-    found = [line for start, end in pairwise(at) for line in splitter.feed(stream[start:end])]
+    found = [line for chunk in chunks for line in splitter.feed(chunk)]
     lines = [bytes(buffer[start:end]) for buffer, start, end in found]
     *whole, rest = stream.split(b"\n")
     assert lines == [line for line in whole if line not in {b"", b"\r"}]
@@ -67,6 +66,14 @@ def framing(data: bytes) -> None:
         assert rest
     else:
         assert not rest
+
+
+def _in_chunks(data: bytes) -> tuple[bytes, list[bytes]]:
+    """What follows the first bytes, whole and in the chunks that those ask for."""
+    count = data[0] % 16 if data else 0
+    cuts, stream = data[1 : 1 + count], data[1 + count :]
+    at = sorted({0, len(stream), *(len(stream) * cut // 256 for cut in cuts)})
+    return stream, [stream[start:end] for start, end in pairwise(at)]
 
 
 def list_cutting(body: bytes) -> None:
@@ -101,6 +108,50 @@ def page(body: bytes) -> None:
             assert not is_plain(item)
             continue
         _check_object(decoded, item, kind=found.kind)
+
+
+def page_reading(data: bytes) -> None:
+    """A page read while it arrives says what it says as a whole, whatever the chunks: objects, version, token, or what is wrong.
+
+    The first bytes say where to cut the rest, how many objects to take at a time, and whether to take all that there are.
+    """
+    body, chunks = _in_chunks(data)
+    count = 1 + sum(data[:1]) // 16
+    assert _outcome(lambda: _read_whole(body)) == _outcome(lambda: _read_in_chunks(chunks, count))
+
+
+def _outcome(read: Callable[[], object]) -> object:
+    """What was read, or the kind of error."""
+    try:
+        return read()
+    except (MalformedResponse, APIError) as error:
+        return type(error), getattr(error, "status", None)
+
+
+def _read_whole(body: bytes) -> object:
+    found = decode_page(body)
+    items = [decode_item(raw, found.kind, found.api_version) for raw in found.items]
+    return found.resource_version, found.continue_token, list(map(_said, items))
+
+
+def _read_in_chunks(chunks: list[bytes], count: int) -> object:
+    reader, items = PageReader(), list[Delta | Undecodable]()
+    for chunk in chunks:
+        reader.feed(chunk)
+        while taken := reader.take(count):
+            assert len(taken) <= count
+            items += taken
+            if count % 2:  # the rest waits for the next chunk, or for the end
+                break
+    assert reader.length == sum(map(len, chunks))
+    found = reader.close()
+    items += [decode_item(raw, found.kind, found.api_version) for raw in found.items]
+    return found.resource_version, found.continue_token, list(map(_said, items))
+
+
+def _said(item: Delta | Undecodable) -> object:
+    """What can be compared; of an error, its kind."""
+    return item if isinstance(item, Delta) else (*item[:2], type(item.error), *item[3:])
 
 
 def _is_list(document: Any) -> bool:
@@ -263,6 +314,6 @@ def versions(data: bytes) -> None:
 
 PROPERTIES: dict[str, Callable[[bytes], None]] = {
     property_.__name__: property_
-    for property_ in (framing, list_cutting, page, event, status, waiting, selector, name, versions)
+    for property_ in (framing, list_cutting, page, page_reading, event, status, waiting, selector, name, versions)
 }
 """Every target by its name."""

@@ -86,7 +86,7 @@ def name_twice(store: Store, key: str) -> None:
 def index_twice(store: Store, key: str) -> None:
     """Indexes find it under a second value, which they do not know it to have."""
     for index in store._live.indexes.values():
-        index.by_value.setdefault("second", {})[key] = None
+        index.by_value["second"] = key
 
 
 def mislabel(store: Store, key: str) -> None:

@@ -21,6 +21,7 @@ PUBLIC = [
     "Event",
     "EventType",
     "FactoryHealth",
+    "FactoryStatus",
     "Forbidden",
     "GroupVersionResource",
     "IdleTimeout",
@@ -38,6 +39,7 @@ PUBLIC = [
     "LabelSelector",
     "Lister",
     "MalformedResponse",
+    "Merged",
     "MethodNotAllowed",
     "NamespaceLister",
     "NetworkError",
@@ -55,11 +57,14 @@ PUBLIC = [
     "Subscription",
     "SubscriptionLagged",
     "Synced",
+    "Tagged",
     "TooManyRequests",
     "Unauthorized",
     "UnknownResource",
     "Updated",
     "WaitTimeout",
+    "Writer",
+    "merge",
 ]
 
 ROOMS = [name for _, name, is_package in pkgutil.iter_modules(aioinformer.__path__) if not is_package]

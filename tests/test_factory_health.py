@@ -78,3 +78,38 @@ async def test_an_audit_ends_with_its_factory(server: ApiServer, client: ApiClie
     assert asyncio.get_running_loop().time() - leaving < 1
     with pytest.raises(InformerClosed):
         await audit
+
+
+async def test_the_status_of_a_factory_is_that_of_its_informers(server: ApiServer, client: ApiClient) -> None:
+    """A snapshot, which stays as it was taken."""
+    server.create("pods", {"metadata": {"name": "a", "namespace": "default"}})
+    factory = SharedInformerFactory(client)
+    pods, nodes = factory.core.v1.pods, factory.core.v1.nodes
+    idle = factory.status
+    assert (idle.state, idle.objects, idle.ready) == ("idle", 0, False)
+    async with factory:
+        await factory.wait_for_cache_sync(PATIENCE)
+        running = factory.status
+        assert [status.name for status in running.informers] == [pods.status.name, nodes.status.name]
+        assert (running.state, running.objects, running.ready) == ("running", 1, True)
+        assert running.explain().splitlines()[:2] == [
+            "the factory is running, 2 informers, 1 objects",
+            "pods.v1 is live, 1 objects",
+        ]
+    assert (factory.status.state, running.ready, idle.informers[0].synced) == ("ended", True, False)
+
+
+async def test_caches_are_read_together_at_a_version(server: ApiServer, client: ApiClient) -> None:
+    """Informers of this factory only, and one at least."""
+    async with SharedInformerFactory(client) as factory, SharedInformerFactory(client) as other:
+        pods, secrets = factory.core.v1.pods, factory.core.v1.secrets
+        await factory.wait_for_cache_sync(PATIENCE)
+        server.create("pods", {"metadata": {"name": "a", "namespace": "default"}})
+        made = server.create("secrets", {"metadata": {"name": "b", "namespace": "default"}})
+        server.on("pods").send_bookmarks()
+        await factory.consistent(pods, secrets, at_least=made["metadata"]["resourceVersion"], timeout=PATIENCE)
+        assert ("default/a" in pods, "default/b" in secrets) == (True, True)
+        with pytest.raises(InvalidOption, match=r"of this factory, not <Informer nodes\.v1"):
+            await factory.consistent(pods, other.core.v1.nodes, at_least="1")
+        with pytest.raises(InvalidOption, match="of this factory, not none"):
+            await factory.consistent(at_least="1")

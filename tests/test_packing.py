@@ -258,7 +258,14 @@ class TestSharing:
         self, packer: Packer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(packing, "LABEL_SETS", 10)
+        packer.expect(1000)
         for number in range(100):
             labels = {"number": str(number)}
             assert packed(packer, Record("n/a", "", "", labels, encoded(pod(1)))).labels == labels
+            assert len(packer._label_sets) <= 10
+
+    def test_few_objects_have_few_sets_of_labels_whatever_there_were_before(self, packer: Packer) -> None:
+        packer.expect(5)
+        for number in range(100):
+            packed(packer, Record("n/a", "", "", {"number": str(number)}, encoded(pod(1))))
             assert len(packer._label_sets) <= 10

@@ -216,6 +216,53 @@ def test_what_is_no_selector_at_all_is_refused(selector: Any) -> None:
         LabelSelector.parse(selector)
 
 
+@pytest.mark.parametrize(
+    ("document", "canonical"),
+    [
+        ({"matchLabels": {"a": "x", "b": ""}}, "a=x,b="),
+        ({"matchLabels": None, "matchExpressions": None}, ""),
+        ({"matchExpressions": [{"key": "a", "operator": "In", "values": ["y", "x"]}]}, "a in (x,y)"),
+        ({"matchExpressions": [{"key": "a", "operator": "NotIn", "values": ("x",)}]}, "a notin (x)"),
+        ({"matchExpressions": [{"key": "a", "operator": "Exists", "values": None}]}, "a"),
+        ({"matchLabels": {"b": "x"}, "matchExpressions": [{"key": "a", "operator": "DoesNotExist"}]}, "!a,b=x"),
+    ],
+)
+def test_a_selector_as_it_stands_in_objects_is_read_too(document: Any, canonical: str) -> None:
+    assert str(LabelSelector.parse(document)) == canonical
+
+
+def test_labels_may_be_named_like_the_parts_of_a_document() -> None:
+    assert str(LabelSelector.parse({"matchLabels": "x"})) == "matchLabels=x"
+
+
+def expression(**fields: Any) -> dict[str, Any]:
+    return {"matchExpressions": [{"key": "a", **fields}]}
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"matchLabels": {}, "matchExpression": []}, "no 'matchExpression'"),
+        ({"matchLabels": ["a"]}, "matchLabels is a mapping of labels, not list"),
+        ({"matchLabels": {"a": 1}}, "1 is not a label value"),
+        ({"matchExpressions": {"a": "x"}}, "matchExpressions is a list of expressions, not dict"),
+        ({"matchExpressions": ["a"]}, "an expression is a mapping with key, operator and values, not str"),
+        (expression(operator="in", values=["x"]), "operator is one of In, NotIn, Exists, DoesNotExist, not 'in'"),
+        (expression(values=["x"]), "operator is one of In, NotIn, Exists, DoesNotExist, not None"),
+        (expression(operator="In"), "In takes at least one of the values, for 'a'"),
+        (expression(operator="NotIn", values=[]), "NotIn takes at least one"),
+        (expression(operator="Exists", values=["x"]), "Exists takes no values"),
+        (expression(operator="In", values="xy"), "values is a list of label values, not 'xy'"),
+        (expression(operator="In", values=["x y"]), "'x y' is not a label value"),
+        (expression(key="a b", operator="Exists"), "'a b' is not a label key"),
+        (expression(key=None, operator="Exists"), "None is not a label key"),
+    ],
+)
+def test_what_the_server_would_refuse_in_an_object_is_refused(document: Any, message: str) -> None:
+    with pytest.raises(InvalidSelector, match=re.escape(message)):
+        LabelSelector.parse(document)
+
+
 def test_selectors_are_equal_however_they_were_written() -> None:
     one, other = LabelSelector.parse("a==x, b in (d,c)"), LabelSelector.parse("b in (c,d),a in (x),a=x")
     assert one == other
@@ -256,6 +303,20 @@ def model(requirement: Requirement, labels: dict[str, str]) -> bool:
         "gt": any(number > bound for number in numbers for bound in bounds),
         "lt": any(number < bound for number in numbers for bound in bounds),
     }[requirement.operator]
+
+
+WRITTEN = {"in": "In", "notin": "NotIn", "exists": "Exists", "!": "DoesNotExist"}
+
+
+@given(st.lists(REQUIREMENTS.filter(lambda r: r.operator in WRITTEN), max_size=4))
+def test_a_document_means_what_its_expressions_mean(requirements: list[Requirement]) -> None:
+    """Read from a document, conditions are those that they are read from a string."""
+    document: Any = {
+        "matchExpressions": [
+            {"key": r.key, "operator": WRITTEN[r.operator], "values": sorted(r.values)} for r in requirements
+        ]
+    }
+    assert LabelSelector.parse(document) == LabelSelector(tuple(requirements))
 
 
 @given(SELECTORS)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -223,6 +223,27 @@ class TestIndexes:
         assert store.index_values("value") == ["x", "y"]
         with pytest.raises(InvalidOption, match="already"):
             store.add_indexer("value", by_value)
+
+    def test_an_index_that_is_removed_is_gone_from_the_cache_and_from_what_is_being_staged(self) -> None:
+        store, one = Store({"value": by_value}), record(values="x")
+        store.apply(put(one))
+        store.begin_snapshot()
+        store.remove_indexer("value")
+        with pytest.raises(InvalidOption, match="no index named 'value'; there are none"):
+            store.by_index("value", "x")
+        store.stage(page(one, record("b", fault="index")))
+        commit(store)
+        assert (len(store), store.quarantine) == (2, {})
+        with pytest.raises(InvalidOption, match="no index named 'value'"):
+            store.remove_indexer("value")
+        store.add_indexer("value", lambda r: [r.name])
+        assert store.index_values("value") == ["a", "b"]
+
+    @pytest.mark.parametrize("values", [[1], [None], 5])
+    def test_an_object_whose_values_are_no_strings_is_set_aside(self, values: Any) -> None:
+        store = Store({"value": lambda r: values})
+        store.apply(put(record()))
+        assert isinstance(store.quarantine["n/a"].error, TypeError)
 
     def test_an_index_function_that_raises_is_not_added(self) -> None:
         store = Store()

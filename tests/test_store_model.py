@@ -155,6 +155,12 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.add_indexer("late", late)
         self.indexers["late"] = late
 
+    @precondition(lambda self: "late" in self.indexers)
+    @rule()
+    def remove_indexer(self) -> None:
+        self.store.remove_indexer("late")
+        del self.indexers["late"]
+
     @invariant()
     def agrees(self) -> None:
         self.agrees_with(self.live)

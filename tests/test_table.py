@@ -39,12 +39,21 @@ class TestIndex:
         index = Index()
         index.put("n/a", ("x", "y"))
         index.put("n/b", ("y",))
-        assert {value: list(keys) for value, keys in index.by_value.items()} == {"x": ["n/a"], "y": ["n/a", "n/b"]}
+        assert {value: list(index.keys_of(value)) for value in index.by_value} == {"x": ["n/a"], "y": ["n/a", "n/b"]}
         index.put("n/a", ("y",))
         assert list(index.by_value) == ["y"]
         index.discard("n/a")
         index.discard("n/unknown")
-        assert (list(index.by_value["y"]), list(index.by_key)) == (["n/b"], ["n/b"])
+        assert (list(index.keys_of("y")), list(index.by_key)) == (["n/b"], ["n/b"])
+
+    def test_one_key_under_a_value_and_one_value_of_a_key_need_no_collection(self) -> None:
+        """An index of unique values, such as uids, costs two entries per object."""
+        index = Index()
+        index.put("n/a", ("x",))
+        assert (index.by_value, index.by_key) == ({"x": "n/a"}, {"n/a": "x"})
+        index.put("n/b", ("x", "y"))
+        assert (list(index.keys_of("x")), index.keys_of("y"), index.keys_of("z")) == (["n/a", "n/b"], ("n/b",), ())
+        assert (index.values_of("n/a"), index.values_of("n/b"), index.values_of("n/c")) == (("x",), ("x", "y"), ())
 
     def test_a_key_without_values_takes_no_room(self) -> None:
         index = Index()
@@ -58,7 +67,7 @@ class TestIndex:
         assert not index.holds("n/a", ("x",))
         assert not index.holds("n/a", ())
         assert index.holds("n/b", ())
-        del index.by_value["x"]["n/a"]
+        del index.by_value["x"]
         assert not index.holds("n/a", ("x", "y"))
 
 
@@ -91,12 +100,21 @@ class TestTable:
         assert all(before - after <= SLICE for before, after in pairwise(sizes))
         assert (table.records, table.namespaces, table.indexes["letter"].by_key) == ({}, {}, {})
 
+    def test_an_index_that_goes_meanwhile_is_no_longer_looked_at(self) -> None:
+        table = filled("a", "b")
+        filed = table.filed()
+        namespaces = [next(filed) for _ in range(2)]
+        assert next(filed) == ("n/a", True)
+        del table.indexes["letter"]
+        table.pop("n/b")
+        assert (namespaces, list(filed)) == ([("n/a", True), ("n/b", True)], [])
+
     def test_every_filing_says_whether_it_belongs_there(self) -> None:
         table = filled("a", "b")
         assert list(table.filed()) == [(key, True) for key in ["n/a", "n/b"] * 2]
         table.namespaces["m"] = {"n/a": None}
         table.indexes["letter"].by_value["z"] = {"n/b": None}
-        table.indexes["letter"].by_value["a"]["n/gone"] = None
+        table.indexes["letter"].by_value["a"] = {"n/a": None, "n/gone": None}
         assert [key for key, belongs in table.filed() if not belongs] == ["n/a", "n/gone", "n/b"]
 
 
@@ -212,7 +230,7 @@ class TestPacking:
             fill(eager, *NAMES, version=str(version))
             pack_all(eager)
         for key, record in eager.records.items():
-            in_index = eager.indexes["letter"].by_value[f"value-{record.name[0]}"]
+            in_index = eager.indexes["letter"].keys_of(f"value-{record.name[0]}")
             places: list[Collection[str]] = [eager.namespaces["n"], eager.indexes["letter"].by_key, in_index]
             assert all(next(each for each in place if each == key) is record.key is key for place in places)
         assert len({id(record.labels) for record in eager.records.values()}) == 1
@@ -220,7 +238,7 @@ class TestPacking:
     def test_equal_index_values_are_one_string(self, eager: Table) -> None:
         fill(eager, *NAMES)
         index = eager.indexes["letter"]
-        values = {id(value) for values in index.by_key.values() for value in values}
+        values = {id(value) for key in index.by_key for value in index.values_of(key)}
         assert values == {id(value) for value in index.by_value}
         assert len(values) == 10
 

@@ -95,7 +95,7 @@ class Cluster:
         self._withdraw(served.gvr)
 
     def create(self, resource: ResourceLike, obj: Mapping[str, object], *, namespace: str | None = None) -> JSON:
-        """Create an object; returns it as stored. ``generateName`` works as usual."""
+        """Create an object; returns it as stored. ``generateName`` works as usual, and a ``status`` that has its own subresource is dropped."""
         path = self._path(resource, namespace, obj)
         return typed(path.served, self.writer.create(path, dict(obj)))
 

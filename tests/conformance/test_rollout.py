@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aioinformer import Added, SharedInformerFactory
+from aioinformer import Added, SharedInformerFactory, conditions
 from aioinformer.testing import DeploymentSimulator
 from tests.conformance.conftest import Embedded, Real
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from aioinformer import KubeObject, Subscription
+    from aioinformer import Informer, KubeObject, Subscription
     from tests.conformance.cluster import Cluster
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "deployments.py"
@@ -61,6 +61,39 @@ async def test_pods_of_a_deployment_arrive_as_the_controllers_make_them(
         await _pods_seen(events, 1)
         assert len(pods.by_index("owner", replica_set.uid)) == 3
         await deployments.wait_for(lambda d: bool(d.status.get("replicas") == 3))
+
+
+READY = {"conditions": [{"type": "Ready", "status": "True"}]}
+
+
+async def test_a_rollout_is_waited_for_by_its_conditions(cluster: Cluster, factory: SharedInformerFactory) -> None:
+    """rolled_out, condition and deleted hold when the controllers have done their work, and not before."""
+    async with controllers(cluster), asyncio.timeout(PATIENCE):
+        deployments, pods = factory.apps.v1.deployments, factory.core.v1.pods
+        await factory.wait_for_cache_sync(PATIENCE)
+        key = f"{cluster.namespace}/web"
+        waiting = asyncio.create_task(
+            deployments.wait_for(conditions.rolled_out(key) & conditions.condition(key, "Available"))
+        )
+        await cluster.create("deployments", "web", **deployment(2))
+        if not isinstance(cluster.backend, Embedded):
+            await _made_ready(cluster, pods, 2)
+        web = (await waiting)[key]
+        assert (web.status["availableReplicas"], web.metadata.generation) == (2, web.status["observedGeneration"])
+        gone = asyncio.create_task(deployments.wait_for(conditions.deleted(key)))
+        await asyncio.sleep(0)
+        await cluster.delete("deployments", "web")
+        await cluster.create("deployments", "web", **deployment(0))
+        assert key not in await gone or (await gone)[key].uid != web.uid
+        await deployments.wait_for(conditions.rolled_out(key) & ~conditions.condition(key, "Progressing", "False"))
+
+
+async def _made_ready(cluster: Cluster, pods: Informer[KubeObject], count: int) -> None:
+    """The real plane has no kubelet, so somebody else has to say that pods are ready."""
+    for _ in range(count):
+        pod = await pods.wait_for(lambda pod: "conditions" not in pod.status)
+        await cluster.request("PATCH", f"{cluster.path('pods')}/{pod.name}/status", {"status": READY})
+        await pods.wait_for(conditions.condition(pod.key, "Ready"))
 
 
 def _owner_uids(pod: KubeObject) -> list[str]:

@@ -7,12 +7,14 @@ import gzip
 import json
 import tracemalloc
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from aiohttp import web
 
+import aioinformer
 from aioinformer import SharedInformerFactory, framing, reflector
 from aioinformer.batches import Undecodable
 from aioinformer.errors import APIError, InformerError, MalformedResponse, NetworkError, ServerError
@@ -68,6 +70,12 @@ async def little_memory(limit: int) -> AsyncGenerator[None]:
     finally:
         tracemalloc.stop()
     assert peak - before < limit
+
+
+def held_by_the_library() -> int:
+    """Bytes in use that its own lines allocated: what the server in this process still sends is not its affair."""
+    ours = tracemalloc.Filter(True, str(Path(aioinformer.__file__).parent / "*"))
+    return sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces([ours]).traces)
 
 
 async def last_error(client: Any, overheard: Overheard, **options: Any) -> InformerError:
@@ -167,10 +175,10 @@ class TestWatches:
             await informer.wait_for_version("5", 10)
             for _ in range(20):
                 await asyncio.sleep(0)
-            held, peak = tracemalloc.get_traced_memory()
+            held, (_, peak) = held_by_the_library(), tracemalloc.get_traced_memory()
             tracemalloc.stop()
         assert peak > 20 * MB
-        assert held < 12 * MB
+        assert held < MB
 
 
 class TestFailures:

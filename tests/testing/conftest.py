@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import selectors
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,6 +60,20 @@ class Stream:
 
 
 Watching = Callable[..., Awaitable[Stream]]
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    """The seconds that loops let the operating system wait, at most, for sockets; ``None`` is for ever."""
+    asked: list[float | None] = []
+    select = selectors.DefaultSelector.select
+
+    def counted(selector: selectors.DefaultSelector, timeout: float | None = None) -> Any:
+        asked.append(timeout)
+        return select(selector, timeout)
+
+    monkeypatch.setattr(selectors.DefaultSelector, "select", counted)
+    return asked
 
 
 @pytest.fixture

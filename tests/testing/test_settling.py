@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -107,7 +106,7 @@ def test_it_waits_until_a_fault_is_overcome(
     run(scenario, loop)
 
 
-def test_a_long_backoff_takes_no_real_time() -> None:
+def test_a_long_backoff_takes_no_real_time(waits: list[float | None]) -> None:
     async def scenario(house: House) -> None:
         server, factory = house
         with server.refuse():
@@ -116,9 +115,8 @@ def test_a_long_backoff_takes_no_real_time() -> None:
         await settle(server, pods)
         assert asyncio.get_running_loop().time() > 601
 
-    began = time.monotonic()
     run(scenario)
-    assert time.monotonic() - began < 30
+    assert set(waits) == {0}
 
 
 async def follow(events: Subscription[KubeObject], seen: list[str], pace: float = 0.0) -> None:

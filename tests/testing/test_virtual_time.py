@@ -28,7 +28,7 @@ def run(main: Coroutine[Any, Any, Any], **options: float) -> Any:
 
 
 class TestTime:
-    def test_it_starts_at_nought_and_jumps_to_the_next_timer(self) -> None:
+    def test_it_starts_at_nought_and_jumps_to_the_next_timer(self, waits: list[float | None]) -> None:
         async def main() -> list[float]:
             loop = asyncio.get_running_loop()
             times = [loop.time()]
@@ -37,9 +37,8 @@ class TestTime:
                 times.append(loop.time())
             return times
 
-        began = time.monotonic()
         assert run(main()) == [0.0, 86400.0, 86400.25, 86400.25 + 1e-9]
-        assert time.monotonic() - began < 5
+        assert set(waits) == {0}
 
     def test_timers_run_in_their_order_each_at_its_own_time(self) -> None:
         async def main() -> list[tuple[int, float]]:
@@ -202,15 +201,15 @@ class TestOutside:
 
         assert run(main()) == 7
 
-    def test_afterwards_time_jumps_again(self) -> None:
+    def test_afterwards_time_jumps_again(self, waits: list[float | None]) -> None:
         async def main() -> None:
             await asyncio.to_thread(int)
             await (await asyncio.create_subprocess_exec("true")).wait()
+            waits.clear()
             await asyncio.sleep(3600)
+            assert set(waits) == {0}
 
-        began = time.monotonic()
         run(main())
-        assert time.monotonic() - began < 60
 
 
 class TestDeadlock:

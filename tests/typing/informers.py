@@ -6,22 +6,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_type
 
 import msgspec
-from kubernetes_asyncio.client import V1Pod
+from kubernetes_asyncio.client import V1Deployment, V1Pod
+from pydantic import BaseModel
 
 from aioinformer import (
     AuditReport,
     FactoryHealth,
+    FactoryStatus,
     GroupVersionResource,
     Informer,
     InformerState,
     InformerStatus,
     KubeObject,
+    LabelSelector,
     Lister,
+    Merged,
     NamespaceLister,
     ObjectMeta,
     SharedInformerFactory,
     Subscription,
+    Synced,
+    Tagged,
+    Writer,
+    indexers,
+    merge,
 )
+from aioinformer.conditions import Condition, condition, deleted, exists, rolled_out, satisfies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +61,15 @@ class Node:
     kind: str
 
 
+class Gadget(BaseModel):
+    """A pydantic model that names its resource."""
+
+    __resource__: ClassVar[str] = "gadgets.v1.example.com"
+
+    kind: str
+    spec: dict[str, int]
+
+
 async def a_factory(api_client: ApiClient) -> None:
     """Its own life, and that of all."""
     SharedInformerFactory(namespace="default", resync=30.0, page_size=100)
@@ -74,6 +93,9 @@ def what_an_informer_hands_out(factory: SharedInformerFactory) -> None:
     assert_type(factory.informer("pods", model=V1Pod), Informer[V1Pod])
     assert_type(factory.informer(V1Pod), Informer[V1Pod])
     assert_type(factory.informer(Widget, namespace="default"), Informer[Widget])
+    assert_type(factory.informer(Gadget), Informer[Gadget])
+    assert_type(factory.informer("gadgets.v1.example.com", model=Gadget), Informer[Gadget])
+    assert_type([gadget.spec["size"] for gadget in factory.informer(Gadget)], list[int])
 
 
 def every_option(factory: SharedInformerFactory) -> None:
@@ -172,3 +194,66 @@ def objects(pod: KubeObject) -> None:
     assert_type(pod.to_model(PodName), PodName)
     labels: Mapping[str, str] = pod.labels
     assert_type(labels.get("app"), str | None)
+
+
+def indexes(factory: SharedInformerFactory, pods: Informer[KubeObject], names: Informer[PodName]) -> None:
+    """Ready-made ones fit every model, and come and go like one's own."""
+    factory.informer(
+        "pods", indexers={"owner": indexers.owner_uid, "app": indexers.label("app"), "node": indexers.node}
+    )
+    factory.informer("pods", model=PodName, indexers={"keys": indexers.label_key, "name": lambda pod: pod.name})
+    factory.informer("events", model=Node, indexers={"object": indexers.involved_object, "uid": indexers.involved_uid})
+    assert_type(names.add_indexer("controller", indexers.controller_uid), None)
+    assert_type(names.remove_indexer("controller"), None)
+    assert_type(list(indexers.node(next(iter(pods)))), list[str])
+
+
+def selectors(deployment: KubeObject, pods: Informer[V1Pod]) -> None:
+    """However they are written."""
+    assert_type(pods.list(label_selector=deployment.spec["selector"]), list[V1Pod])
+    pods.list(label_selector={"matchLabels": {"app": "web"}})
+    pods.list(label_selector={"matchExpressions": [{"key": "app", "operator": "In", "values": ["web", "api"]}]})
+    pods.events(label_selector={"matchExpressions": [{"key": "app", "operator": "Exists"}]})
+    pods.list(label_selector={"app": "web"})
+    assert_type(LabelSelector.parse({"matchLabels": None}), LabelSelector)
+
+
+async def conditions(pods: Informer[KubeObject], deployments: Informer[V1Deployment]) -> None:
+    """They combine to conditions, and the objects that they are about come back."""
+    web = assert_type(rolled_out("default/web") & ~condition("default/web", "Progressing", "False"), Condition)
+    either = assert_type(exists("default/a") | deleted("default/b"), Condition)
+    assert_type(await deployments.wait_for(web, timeout=60), dict[str, V1Deployment])
+    assert_type(
+        await pods.wait_for(either & satisfies("default/a", lambda pod: bool(pod.labels))), dict[str, KubeObject]
+    )
+
+
+async def writes(pods: Informer[V1Pod], created: V1Pod) -> None:
+    """A writer reads as a lister does."""
+    async with pods.writing(timeout=30) as mine:
+        assert_type(mine, Writer[V1Pod])
+        assert_type(mine.wrote(created), V1Pod | None)
+        assert_type(mine.deleted("default/old"), None)
+        assert_type(mine.by_index("owner", "uid"), list[V1Pod])
+        assert_type(mine.pending, tuple[str, ...])
+    async for event in pods.events():
+        assert_type(mine.is_echo(event), bool)
+    assert_type(await pods.writing().settled(), None)
+
+
+async def several(
+    factory: SharedInformerFactory, pods: Informer[V1Pod], gadgets: Informer[Gadget], nodes: Informer[KubeObject]
+) -> None:
+    """As one."""
+    merged = merge(pods, gadgets.events(replay=False))
+    assert_type(merged, Merged[V1Pod | Gadget])
+    async for tagged in merged:
+        assert_type(tagged, Tagged[V1Pod | Gadget])
+    async with merge(pods, gadgets, nodes) as three:
+        assert_type(three, Merged[V1Pod | Gadget | KubeObject])
+        async for source, event in three:
+            if source is pods and not isinstance(event, Synced):
+                assert_type(event.object, V1Pod | Gadget | KubeObject)
+    assert_type(await factory.consistent(pods, gadgets, at_least="42", timeout=5), None)
+    assert_type(factory.status, FactoryStatus)
+    assert_type(factory.status.informers, tuple[InformerStatus, ...])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from kubernetes_asyncio.client import V1Pod
 
-from aioinformer import SharedInformerFactory
+from aioinformer import SharedInformerFactory, merge
+from aioinformer.conditions import exists
 
 if TYPE_CHECKING:
     from aioinformer import Informer, KubeObject
@@ -69,3 +70,21 @@ def views_are_read_only(pod: KubeObject) -> None:
 async def predicates_see_the_model(pods: Informer[V1Pod]) -> None:
     """Not a ``KubeObject``."""
     await pods.wait_for(lambda pod: pod.resource_version == "42")  # type: ignore[attr-defined]
+
+
+async def conditions_are_no_predicates(pods: Informer[KubeObject]) -> None:
+    """Nor do they combine with other things."""
+    exists("default/a") & "default/b"  # type: ignore[operator]
+    exists(5)  # type: ignore[arg-type]
+    (await pods.wait_for(exists("default/a"))).name  # type: ignore[attr-defined]  # noqa: B018
+
+
+def selectors_that_are_none(pods: Informer[KubeObject]) -> None:
+    """Misspelt, or of the wrong type."""
+    pods.list(label_selector={"app": 5})  # type: ignore[dict-item]
+    pods.list(label_selector={"matchExpressions": [{"key": "a", "operator": "In", "value": ["x"]}]})  # type: ignore[dict-item]
+
+
+def sources_that_are_none(pods: Informer[KubeObject]) -> None:
+    """Of a merge."""
+    merge(pods, "nodes")  # type: ignore[call-overload]
