@@ -69,7 +69,7 @@ class Codec:
         except (zstd.ZstdError, ValueError) as error:
             raise ValueError(f"no dictionary can be made: {error}") from None
         parameter = zstd.CompressionParameter
-        self._compressor = zstd.ZstdCompressor(
+        self._compressor: Any = zstd.ZstdCompressor(
             options={parameter.compression_level: LEVEL, parameter.checksum_flag: 0, parameter.dict_id_flag: 0},
             zstd_dict=dictionary.as_digested_dict,
         )

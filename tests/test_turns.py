@@ -196,6 +196,18 @@ async def test_taking_a_relist_in_takes_turns(relist: str) -> None:
     await cache.events.aclose()
 
 
+async def test_delivering_a_relist_takes_turns() -> None:
+    cache = Cache()
+    cache.list(1, range(OBJECTS))
+    await cache.apply()
+    await anext(cache.events)  # Synced
+    cache.list(2, range(OBJECTS))
+    async with passing(lambda: cache.events.pending) as meanwhile:
+        await cache.apply()
+    check(meanwhile, OBJECTS, COMPARED)
+    await cache.events.aclose()
+
+
 async def test_letting_go_of_a_cache_takes_turns() -> None:
     """Nobody else holds the objects: they end with the table that held them."""
     cache = Cache()
