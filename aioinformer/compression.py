@@ -85,10 +85,13 @@ class Codec:
         """One frame, in an object of its own size.
 
         Raises:
-            ValueError: the compressor failed.
+            ValueError: the compressor failed, or has been retired.
         """
+        compressor = self._compressor
+        if compressor is None:
+            raise ValueError("this dictionary has been retired")
         try:
-            frame: bytes = self._compressor.compress(data, self._compressor.FLUSH_FRAME)
+            frame: bytes = compressor.compress(data, compressor.FLUSH_FRAME)
         except zstd.ZstdError as error:
             raise ValueError(f"compression failed: {error}") from None
         return frame

@@ -30,8 +30,8 @@ Transform = Callable[[dict[str, JSON]], dict[str, JSON] | None]
 Indexer = Callable[[Any], Iterable[str] | str | None]
 View = Callable[["Stored"], Any]
 
-BUILT = 256
-"""Instances of a model that are kept for their first readers."""
+BUILT = 64
+"""Instances of a model that are kept for their first readers: as many as arrive together."""
 
 
 class InformerDefaults(TypedDict, total=False):
