@@ -68,8 +68,8 @@ def _reason(key: str, mirror: Mirror) -> str:
     if store.digest(key) is not None:
         return "left out by transform"
     namespace = key.rpartition("/")[0]
-    if spec.namespace is not None and namespace and namespace != spec.namespace:
-        return f"outside this informer's namespace, {spec.namespace}"
+    if spec.namespace is not None and namespace and namespace not in spec.namespaces:
+        return f"outside this informer's namespaces, {', '.join(filter(None, spec.namespaces))}"
     selected = " and ".join(filter(None, (str(spec.label_selector), spec.field_selector)))
     outside = f", or it does not match {selected}" if selected else ""
     return f"not in the cache at version {store.resource_version}: the server has no such object{outside}"

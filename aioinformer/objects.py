@@ -29,9 +29,6 @@ __all__ = [
     "Stored",
     "UncutRecord",
     "digest",
-    "identity",
-    "is_equal",
-    "is_same",
     "key_of",
     "raw_metadata",
 ]
@@ -148,21 +145,6 @@ Fresh: TypeAlias = Record | UncutRecord
 def key_of(namespace: str, name: str) -> str:
     """What an object is known by in a cache. Neither part may have a slash in it, so it can be taken apart again."""
     return f"{namespace}/{name}" if namespace else name
-
-
-def identity(record: Stored) -> tuple[str, str, str]:
-    """Key, uid and version."""
-    return record.key, record.uid, record.resource_version
-
-
-def is_same(a: Stored, b: Stored) -> bool:
-    """Whether it is one version of one object, as far as uid and version tell."""
-    return a.resource_version == b.resource_version and a.uid == b.uid
-
-
-def is_equal(a: Stored | None, b: Stored) -> bool:
-    """Whether there is no difference, in whatever form they are kept."""
-    return a is b or (a is not None and identity(a) == identity(b) and a.labels == b.labels and a.raw == b.raw)
 
 
 def digest(record: Stored) -> int:

@@ -11,13 +11,13 @@ from aioinformer.objects import UncutRecord
 from aioinformer.packing import PackedRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from aioinformer.objects import Stored
     from aioinformer.packing import Packer
     from aioinformer.selectors import LabelSelector
 
-__all__ = ["SLICE", "Index", "Table", "values_of"]
+__all__ = ["SLICE", "Index", "Table"]
 
 SLICE = 500
 """Objects that are compared, or let go, before the loop gets a turn: a millisecond's worth."""
@@ -39,14 +39,6 @@ class Index:
     def __init__(self) -> None:
         self.by_value: dict[str, str | dict[str, None]] = {}
         self.by_key: dict[str, str | tuple[str, ...]] = {}
-
-    @classmethod
-    def built(cls, records: Mapping[str, Stored], function: Callable[[Stored], Iterable[str]]) -> Index:
-        """What a function says of these records, by their keys; what it raises passes through."""
-        index = cls()
-        for key, record in records.items():
-            index.put(key, values_of(function, record))
-        return index
 
     def put(self, key: str, values: tuple[str, ...]) -> None:
         """The values of a key from now on."""
@@ -262,16 +254,3 @@ class Table:
     def values_of(self, key: str) -> dict[str, tuple[str, ...]]:
         """What each index says of a key."""
         return {name: index.values_of(key) for name, index in self.indexes.items()}
-
-
-def values_of(function: Callable[[Stored], Iterable[str]], record: Stored) -> tuple[str, ...]:
-    """The values that an index's function gives for a record, each once; what it raises passes through.
-
-    Raises:
-        TypeError: it gives something else than strings.
-    """
-    values = tuple(dict.fromkeys(function(record)))
-    for value in values:
-        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # it is the user's function
-            raise TypeError(f"an indexer gives strings, not {type(value).__name__}")
-    return values

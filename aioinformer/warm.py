@@ -53,7 +53,7 @@ def origin_of(spec: InformerSpec, server: str) -> Origin:
     return Origin(
         server=server,
         resource=str(spec.resource),
-        namespace=spec.namespace or "",
+        namespace=spec.one_namespace or "",
         label_selector=str(spec.label_selector),
         field_selector=spec.field_selector or "",
         metadata_only=spec.metadata_only,
@@ -61,27 +61,27 @@ def origin_of(spec: InformerSpec, server: str) -> Origin:
     )
 
 
-async def save(path: str | os.PathLike[str], store: Store, origin: Origin) -> None:
+async def save(path: str | os.PathLike[str], store: Store, origin: Origin, *, whole: bool = True) -> None:
     """Write the cache, as of now, to a file; see ``Informer.snapshot_to``."""
     header = Header(
         origin,
         store.resource_version,
         len(store),
-        not store.quarantine,
+        whole and not store.quarantine,
         datetime.now(UTC).isoformat(timespec="seconds"),
     )
     await write_snapshot(path, header, store.records())
 
 
-async def restore(path: str | os.PathLike[str], store: Store, origin: Origin) -> WarmStart:
+async def restore(path: str | os.PathLike[str], store: Store, origin: Origin, part: str = "") -> WarmStart:
     """Shelve in the store what a file holds. A file that cannot be used leaves the store as it was, and is told why."""
     path = os.fspath(path)
-    store.begin_snapshot()
+    store.begin_snapshot(part)
     try:
         async with SnapshotFile(path) as file:
             header = await file.header(origin)
             while block := await file.block():
-                store.stage(SnapshotPage([decode_item(raw, keep_managed_fields=True) for raw in block]))
+                store.stage(SnapshotPage([decode_item(raw, keep_managed_fields=True) for raw in block]), part)
                 await asyncio.sleep(0)
                 while store.is_pressed and store.pack():  # noqa: ASYNC110  # a turn for others
                     await asyncio.sleep(0)
@@ -91,5 +91,5 @@ async def restore(path: str | os.PathLike[str], store: Store, origin: Origin) ->
     except (OSError, SnapshotRefused, ObjectRejected) as error:
         logger.warning("%s: starts cold, not from %s: %s", origin.resource, path, error)
         return WarmStart(path, str(error))
-    store.shelve()
+    store.shelve(part)
     return WarmStart(path, "", header.objects, header.resource_version, header.saved_at, resumes=header.whole)

@@ -271,7 +271,7 @@ async def test_stopping_while_it_restores_ends_it(tmp_path: Path) -> None:
     server, path = PodServer(*(f"p{n}" for n in range(500))), tmp_path / "cache"
     await saved(server, path)
     async with starting(server, restore_from=path) as informer:
-        while not informer._store._staged:  # noqa: ASYNC110  # as above
+        while not informer._store._stagings:  # noqa: ASYNC110  # as above
             await asyncio.sleep(0)
         await informer.aclose()
         assert (informer.is_stopped, informer.status.warm_start, len(informer)) == (True, None, 0)
@@ -285,6 +285,8 @@ def test_what_cannot_be_told_from_something_else_is_neither_saved_nor_started_fr
         factory.informer("pods", restore_from=path, transform=lambda pod: pod)
     with pytest.raises(InvalidOption, match="needs the resource in full"):
         factory.informer("widgets", restore_from=path)
+    with pytest.raises(InvalidOption, match="one namespace or for all"):
+        factory.informer("pods", restore_from=path, namespace=["m", "n"])
     wrong: Any = 7
     with pytest.raises(InvalidOption, match="restore_from is the path of a file, not 7"):
         factory.informer("pods", restore_from=wrong)
