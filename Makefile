@@ -6,6 +6,7 @@ SECONDS ?= 30
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZER := $(VENV)/.fuzzer
+SITE := $(VENV)/.site
 
 .PHONY: help demo test soak faults fuzz check bench bench-peers bench-report guard control-plane docs format clean
 
@@ -22,7 +23,7 @@ help:
 	@echo "make bench-report   docs/performance.md from the comparison's results"
 	@echo "make guard          half a minute: fails if the library has become twice as slow, or half as heavy again"
 	@echo "make control-plane  build kube-apiserver, etcd, kube-controller-manager, kubectl (once, cached)"
-	@echo "make docs           regenerate the checked parts of docs/"
+	@echo "make docs           regenerate the checked parts of docs/, and build the site from it into site/"
 	@echo "make format         let ruff fix and format"
 	@echo "make clean          remove the environment and all caches"
 
@@ -86,10 +87,16 @@ control-plane: $(STAMP)
 	$(BIN)/python -m pip install --quiet --group control-plane && \
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python scripts/build_control_plane.py
 
-docs: $(STAMP)
+docs: $(SITE)
 	$(BIN)/python scripts/generate_groups.py
 	$(BIN)/ruff format --quiet aioinformer/groups.py
 	$(BIN)/python -m scripts.render_docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "the site begins at site/index.html"
+
+$(SITE): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --group docs
+	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis fuzz/findings
+	rm -rf $(VENV) build dist site .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis fuzz/findings

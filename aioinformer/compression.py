@@ -69,7 +69,7 @@ class Codec:
         except (zstd.ZstdError, ValueError) as error:
             raise ValueError(f"no dictionary can be made: {error}") from None
         parameter = zstd.CompressionParameter
-        self._compressor = zstd.ZstdCompressor(
+        self._compressor: Any = zstd.ZstdCompressor(
             options={parameter.compression_level: LEVEL, parameter.checksum_flag: 0, parameter.dict_id_flag: 0},
             zstd_dict=dictionary.as_digested_dict,
         )
@@ -85,10 +85,13 @@ class Codec:
         """One frame, in an object of its own size.
 
         Raises:
-            ValueError: the compressor failed.
+            ValueError: the compressor failed, or has been retired.
         """
+        compressor = self._compressor
+        if compressor is None:
+            raise ValueError("this dictionary has been retired")
         try:
-            frame: bytes = self._compressor.compress(data, self._compressor.FLUSH_FRAME)
+            frame: bytes = compressor.compress(data, compressor.FLUSH_FRAME)
         except zstd.ZstdError as error:
             raise ValueError(f"compression failed: {error}") from None
         return frame

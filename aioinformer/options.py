@@ -37,8 +37,8 @@ Transform = Callable[[dict[str, JSON]], dict[str, JSON] | None]
 Indexer = Callable[[Any], Iterable[str] | str | None]
 View = Callable[["Stored"], Any]
 
-BUILT = 256
-"""Instances of a model that are kept for their first readers."""
+BUILT = 64
+"""Instances of a model that are kept for their first readers: as many as arrive together."""
 
 NAMESPACES = "namespace is a namespace's name, a list, tuple or set of some, or None for all of them, not {!r}"
 

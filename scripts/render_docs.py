@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts import catalogue_page, fidelity_page, listwatch_page
+from scripts import catalogue_page, fidelity_page, listwatch_page, promises_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[], str]] = {
 PAGES: dict[str, Callable[[], str]] = {
     "listwatch.md": listwatch_page.rendered,
     "fidelity.md": fidelity_page.rendered,
+    "promises.md": promises_page.rendered,
     "reliability.md": lambda: with_parts((DOCS / "reliability.md").read_text()),
 }
 
