@@ -42,7 +42,8 @@ from aioinformer.options import InformerOptions
 from aioinformer.quarantine import Quarantined
 from aioinformer.resource import APIResource, GroupVersionResource
 from aioinformer.selectors import LabelSelector
-from aioinformer.status import FactoryStatus, InformerState, InformerStatus
+from aioinformer.served import ResourceAppeared, ResourceChanges, ResourceVanished
+from aioinformer.status import FactoryStatus, InformerState, InformerStatus, NamespaceStatus
 from aioinformer.subscription import Subscription
 from aioinformer.writing import Writer
 
@@ -83,6 +84,7 @@ __all__ = [
     "Merged",
     "MethodNotAllowed",
     "NamespaceLister",
+    "NamespaceStatus",
     "NetworkError",
     "NotFound",
     "NotRunning",
@@ -90,7 +92,10 @@ __all__ = [
     "ObjectRejected",
     "OwnerReference",
     "Quarantined",
+    "ResourceAppeared",
+    "ResourceChanges",
     "ResourceExpired",
+    "ResourceVanished",
     "ResourceVersionTooLarge",
     "Resynced",
     "ServerError",

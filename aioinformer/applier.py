@@ -1,21 +1,25 @@
-"""The only writer of a cache: empties the queue into it, and then tells of what changed."""
+"""The only writer of a cache: empties the queue into it, and then tells of what changed.
+
+Several collections may share the queue, each as a ``Part`` of the cache. What still comes of one that is no longer
+wanted is dropped here, so that whoever changes the parts need not wait for anything.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from aioinformer.batches import Batch, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage
+from aioinformer.batches import Batch, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage, Vanished
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from aioinformer.batches import Change
     from aioinformer.fanout import Fanout
     from aioinformer.store import Store
 
-__all__ = ["Applier"]
+__all__ = ["Applier", "Inlet", "Part", "Queue"]
 
 SLICE = 500
 """Changes let go before the loop gets a turn."""
@@ -24,33 +28,108 @@ SLICE = 500
 QUIET = 0.25
 """Seconds without a batch after which there is time to pack."""
 
+LEAVING = "/"
+"""A part that no namespace is called like: what is removed because it is no longer wanted."""
+
+
+class Part:
+    """One collection's share of a cache, as its applier knows it; ``namespace`` is ``None`` for all of them."""
+
+    __slots__ = ("_begun", "generation", "is_alone", "is_wanted", "namespace", "snapshots")
+
+    def __init__(self, namespace: str | None = None) -> None:
+        self.namespace = namespace
+        self.is_alone = True
+        """Whether it is all there is, whatever namespace its objects turn out to have."""
+        self.is_wanted = True
+        """Whether what comes of it is still to be applied."""
+        self.snapshots = 0
+        """Snapshots of it that became the cache."""
+        self.generation = -1
+        """That of the last of them."""
+        self._begun = -1
+
+    @property
+    def name(self) -> str:
+        """What the store calls it."""
+        return self.namespace or ""
+
+    @property
+    def extent(self) -> str | None:
+        """The namespace that a snapshot of it speaks for; ``None`` for everything."""
+        return None if self.is_alone else self.namespace
+
+    def begun(self, generation: int) -> None:
+        """A snapshot of this generation begins."""
+        self._begun = generation
+
+    def committed(self) -> None:
+        """It has become the cache."""
+        self.snapshots += 1
+        self.generation = self._begun
+
+
+Queue: TypeAlias = "asyncio.Queue[tuple[Part, Batch]]"
+
+
+class Inlet:
+    """One part's way to the queue."""
+
+    def __init__(self, queue: Queue, part: Part) -> None:
+        self._queue = queue
+        self._part = part
+
+    async def put(self, item: Batch, /) -> None:
+        """Put a batch on the queue; waits for room."""
+        await self._queue.put((self._part, item))
+
 
 class Applier:
-    """Applies batches in order: first the cache, then the subscribers, then whoever waits (``changed`` rings for them)."""
+    """Applies batches in order: first the cache, then the subscribers, then whoever waits (``changed`` rings for them).
 
-    def __init__(self, store: Store, fanout: Fanout, changed: Callable[[], None]) -> None:
+    Nothing is told to subscribers before the fan-out is in sync; ``committed`` is called after each snapshot until then.
+    """
+
+    def __init__(
+        self, store: Store, fanout: Fanout, changed: Callable[[], None], committed: Callable[[], None]
+    ) -> None:
         self._store = store
         self._fanout = fanout
         self._changed = changed
-        self.snapshots = 0
-        """Snapshots that became the cache."""
+        self._committed = committed
+        self._unwanted: list[Part] = []
+        self._namespaces: frozenset[str] | None = None
 
     @property
-    def synced(self) -> bool:
-        """Whether the initial state is in the cache."""
-        return self.snapshots > 0
+    def is_narrowing(self) -> bool:
+        """Whether something is cached that is no longer wanted."""
+        return bool(self._unwanted)
 
-    async def run(self, queue: asyncio.Queue[Batch]) -> None:
+    def narrow(self, unwanted: Iterable[Part], namespaces: Iterable[str] | None, queue: Queue) -> None:
+        """Drop what comes of these parts from now on, and soon all that is cached of other than these ``namespaces``."""
+        self._namespaces = None if namespaces is None else frozenset(namespaces)
+        for part in unwanted:
+            part.is_wanted = False
+            self._unwanted.append(part)
+        if self._unwanted and not queue.full():
+            queue.put_nowait((self._unwanted[0], Vanished()))  # wakes it up
+
+    async def run(self, queue: Queue) -> None:
         """Empty the queue, for ever. Cancelling it leaves the cache as it is between two batches."""
         while True:
-            await self._take(await self._next(queue))
+            part, batch = await self._next(queue)
+            while self._unwanted:
+                await self._let_go()
+            if part.is_wanted:
+                await self._take(part, batch)
+            del batch  # and with it its objects, while a quiet queue is waited on
             self._changed()
             while self._store.is_pressed and self._store.pack():  # noqa: ASYNC110  # a turn for others
                 await asyncio.sleep(0)
             if not queue.empty():  # a queue that holds something does not give others a turn
                 await asyncio.sleep(0)
 
-    async def _next(self, queue: asyncio.Queue[Batch]) -> Batch:
+    async def _next(self, queue: Queue) -> tuple[Part, Batch]:
         """The next batch. If none comes for a while, what the cache holds is packed meanwhile."""
         if queue.empty() and self._store.can_pack:
             with suppress(TimeoutError):
@@ -60,33 +139,59 @@ class Applier:
                 await asyncio.sleep(0)
         return await queue.get()
 
-    async def _take(self, batch: Batch) -> None:
-        """In a method of its own, so that nothing holds the last batch, and its objects, while a quiet queue is waited on."""
+    async def _take(self, part: Part, batch: Batch) -> None:
         match batch:
             case Deltas():
-                await self._fanout.deliver(self._store.apply(batch))
-            case SnapshotBegin():
-                self._store.begin_snapshot()
+                changes = self._store.apply(batch, part.name)
+                if self._fanout.is_synced:
+                    await self._fanout.deliver(changes)
+            case SnapshotBegin(generation):
+                part.begun(generation)
+                self._store.begin_snapshot(part.name)
             case SnapshotPage():
-                self._store.stage(batch)
+                self._store.stage(batch, part.name)
             case SnapshotCommit(version):
-                await self._commit(version)
+                await self._commit(part, version)
+            case Vanished():
+                await self._empty(part.name, part.extent)
 
-    async def _commit(self, version: str) -> None:
-        """Make the staged snapshot the cache in one step; comparing before it and clearing away after it take turns."""
+    async def _commit(self, part: Part, version: str) -> None:
+        """Make the staged snapshot the cache in one step."""
+        await self._replace(part.name, version, part.extent, part.committed)
+
+    async def _empty(self, name: str, namespace: str | None) -> None:
+        """Remove what is cached of a namespace, or of all, as if a snapshot without objects had come."""
+        if self._store.is_empty:
+            return
+        self._store.begin_snapshot(name)
+        await self._replace(name, "", namespace, lambda: None)
+
+    async def _replace(self, name: str, version: str, namespace: str | None, done: Callable[[], None]) -> None:
+        """Comparing before the one step, and clearing away after it, take turns with others."""
         changes: list[Change] = []
-        if self.synced:
-            for part in self._store.difference():
-                changes += part
+        if self._fanout.is_synced or not self._store.is_empty:
+            for some in self._store.difference(name, namespace):
+                changes += some
                 await asyncio.sleep(0)
-        rest = self._store.commit_snapshot(version)
-        self.snapshots += 1
-        if self.snapshots > 1:
+        rest = self._store.commit_snapshot(version, name, namespace)
+        done()
+        if self._fanout.is_synced:
             await self._fanout.deliver(changes)
         else:
-            self._fanout.synced(version)
+            self._committed()
         for _ in rest:
             await asyncio.sleep(0)
         while changes:  # with them go the last references to what was replaced
             del changes[-SLICE:]
             await asyncio.sleep(0)
+
+    async def _let_go(self) -> None:
+        """Remove what is not wanted any more."""
+        unwanted, wanted = list(self._unwanted), self._namespaces
+        for part in unwanted:
+            self._store.forget_part(part.name)
+        if wanted is not None:
+            for namespace in self._store.namespaces:
+                if namespace not in wanted:
+                    await self._empty(LEAVING, namespace)
+        del self._unwanted[: len(unwanted)]

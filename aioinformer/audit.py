@@ -17,7 +17,7 @@ from aioinformer.batches import Delta
 from aioinformer.errors import InformerError, NetworkError, ResourceExpired
 from aioinformer.objects import digest
 from aioinformer.reflector import read_whole
-from aioinformer.resource import at_least, is_newer
+from aioinformer.resource import at_least, is_newer, oldest
 from aioinformer.wire import decode_item, decode_page
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aioinformer.store import Store
     from aioinformer.wire import ListPage
 
-__all__ = ["AuditReport", "Audited", "Auditor"]
+__all__ = ["AuditReport", "Audited", "Auditor", "merged"]
 
 T = TypeVar("T")
 
@@ -88,6 +88,19 @@ class Audited(Protocol):
     @property
     def snapshots(self) -> int:
         """How many snapshots have become the cache."""
+        ...
+
+    @property
+    def resource_version(self) -> str:
+        """The version that the cache has reached."""
+        ...
+
+    def keys(self) -> list[str]:
+        """The keys of what is cached."""
+        ...
+
+    def covers(self, key: str) -> bool:
+        """Whether an object of this key is its affair."""
         ...
 
     @property
@@ -156,7 +169,7 @@ class Auditor:
     async def _undisturbed(self) -> tuple[_Listed, _Findings]:
         """A comparison during which no snapshot became the cache: after one, every key would have to be left out."""
         for _ in range(ATTEMPTS):
-            before, version = self._audited.snapshots, self._store.resource_version
+            before, version = self._audited.snapshots, self._audited.resource_version
             self._store.touched = set()
             try:
                 listed = await self._list()
@@ -222,7 +235,8 @@ class Auditor:
     async def _examine(self, listed: _Listed, findings: _Findings) -> None:
         """What is in the cache and should not be, or not so."""
         store, quarantine = self._store, self._store.quarantine
-        for keys in _sliced([*store.keys(), *(key for key in quarantine if key not in store)], SLICE):
+        set_aside = (key for key in quarantine if key not in store and self._audited.covers(key))
+        for keys in _sliced([*self._audited.keys(), *set_aside], SLICE):
             for key in self._judgeable(key for key in keys if key in store or key in quarantine):
                 if key not in listed.digests and key not in listed.unreadable:
                     findings.surplus.append(key)
@@ -231,7 +245,8 @@ class Auditor:
             await asyncio.sleep(0)
         found = set(findings.keys)
         for strays in store.strays():
-            new = [key for key in dict.fromkeys(self._judgeable(strays)) if key not in found and key not in quarantine]
+            own = self._judgeable(filter(self._audited.covers, dict.fromkeys(strays)))
+            new = [key for key in own if key not in found and key not in quarantine]
             findings.damaged.extend(new)
             found.update(new)
             await asyncio.sleep(0)
@@ -252,7 +267,7 @@ class Auditor:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(CATCH_UP):
-                await self._audited.bell.until(lambda: reached(self._store.resource_version))
+                await self._audited.bell.until(lambda: reached(self._audited.resource_version))
 
     async def _repair(self, keys: Sequence[str]) -> None:
         self._store.distrust(keys)
@@ -260,6 +275,22 @@ class Auditor:
         await self._audited.bell.until(lambda: not self._store.distrusts(keys) or self._audited.blocked_by is not None)
         if self._audited.blocked_by is not None:
             raise InformerError("the relist that would repair the cache is refused") from self._audited.blocked_by
+
+
+def merged(reports: Sequence[AuditReport]) -> AuditReport:
+    """What the audits of several collections found, as one; its version is the oldest."""
+    if len(reports) == 1:
+        return reports[0]
+    return AuditReport(
+        resource_version=oldest(report.resource_version for report in reports),
+        checked=sum(report.checked for report in reports),
+        missing=tuple(key for report in reports for key in report.missing),
+        surplus=tuple(key for report in reports for key in report.surplus),
+        outdated=tuple(key for report in reports for key in report.outdated),
+        damaged=tuple(key for report in reports for key in report.damaged),
+        repaired=any(report.repaired for report in reports),
+        finished_at=reports[-1].finished_at,
+    )
 
 
 def _check_age(listed: str, cached: str) -> None:

@@ -12,7 +12,17 @@ import msgspec
 
 from aioinformer.objects import Fresh, Stored  # noqa: TC001  # msgspec resolves the annotations at run time
 
-__all__ = ["Batch", "Change", "Delta", "Deltas", "SnapshotBegin", "SnapshotCommit", "SnapshotPage", "Undecodable"]
+__all__ = [
+    "Batch",
+    "Change",
+    "Delta",
+    "Deltas",
+    "SnapshotBegin",
+    "SnapshotCommit",
+    "SnapshotPage",
+    "Undecodable",
+    "Vanished",
+]
 
 
 class Delta(msgspec.Struct, gc=False, frozen=True):
@@ -43,7 +53,9 @@ class Deltas(msgspec.Struct, gc=False):
 
 
 class SnapshotBegin(msgspec.Struct, gc=False):
-    """A new snapshot starts; one that was under way is dropped."""
+    """A new snapshot starts; one that was under way is dropped. ``generation``: after so many relists on demand."""
+
+    generation: int = 0
 
 
 class SnapshotPage(msgspec.Struct, gc=False):
@@ -58,7 +70,11 @@ class SnapshotCommit(msgspec.Struct, gc=False):
     resource_version: str
 
 
-Batch: TypeAlias = Deltas | SnapshotBegin | SnapshotPage | SnapshotCommit
+class Vanished(msgspec.Struct, gc=False):
+    """The resource is not served any more, and with it its objects have gone."""
+
+
+Batch: TypeAlias = Deltas | SnapshotBegin | SnapshotPage | SnapshotCommit | Vanished
 
 
 class Change(msgspec.Struct, gc=False, frozen=True):

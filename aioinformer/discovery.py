@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
-from aioinformer.errors import APIError, InformerError, MalformedResponse, UnknownResource
+from aioinformer.errors import APIError, InformerError, MalformedResponse, NotFound, UnknownResource
 from aioinformer.resource import APIResource, GroupVersionResource, ResourceName, find_builtin
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class _AggregatedResource(msgspec.Struct, rename="camel"):
 
 class _AggregatedVersion(msgspec.Struct):
     version: str
+    freshness: str = ""
     resources: list[_AggregatedResource] | None = None
 
 
@@ -105,6 +106,8 @@ class Discovery:
         self._failure: InformerError | None = None
         self.served: tuple[APIResource, ...] = ()
         """What can be listed and watched, as of the last time the server was asked."""
+        self.doubtful: frozenset[tuple[str, str]] = frozenset()
+        """The groups and versions that did not answer then, so that ``served`` says little of them."""
 
     async def resolve(self, name: ResourceName) -> APIResource:
         """The resource a name means; of several the one that kubectl would take (core group first, preferred version).
@@ -116,8 +119,11 @@ class Discovery:
         known = find_builtin(name) or self._find(name)
         if known is not None:
             return known
-        await self._ask_once()
+        await self.refresh()
         found = self._find(name)
+        if found is None and any(name.group in {None, group} for group, _ in self.doubtful):
+            silent = ", ".join(sorted({f"{group}/{version}" for group, version in self.doubtful}))
+            raise NotFound(404, "NotFound", f"{str(name)!r} may be among what is not served just now: {silent}")
         if found is None:
             close = difflib.get_close_matches(name.name, {resource.gvr.resource for resource in self.served})
             hint = f"; did you mean {' or '.join(close)}?" if close else "; is its CustomResourceDefinition installed?"
@@ -128,13 +134,27 @@ class Discovery:
         """The server does not serve this any more, at least not so."""
         self.served = tuple(served for served in self.served if served != resource)
 
-    async def _ask_once(self) -> None:
-        """Ask the server; those who wait while another asks share what came of it, failures included."""
+    def versions(self, group: str, resource: str) -> list[str]:
+        """The versions that a resource is served in, the preferred one first, as of the last time the server was asked."""
+        return [r.gvr.version for r in self.served if (r.gvr.group, r.gvr.resource) == (group, resource)]
+
+    def is_doubtful(self, group: str) -> bool:
+        """Whether the group did not answer the last time."""
+        return any(group == doubtful for doubtful, _ in self.doubtful)
+
+    async def refresh(self) -> None:
+        """Ask the server; those who wait while another asks share what came of it, failures included.
+
+        Raises:
+            APIError, NetworkError, MalformedResponse: it could not be asked.
+        """
         answers = self._answers
         async with self._asking:
             if self._answers == answers:
                 try:
+                    self._silent: set[tuple[str, str]] = set()
                     self.served, self._failure = tuple(await self._fetch()), None
+                    self.doubtful = frozenset(self._silent)
                 except InformerError as error:
                     self._failure = error.with_traceback(None)  # its frames hold what was being read
                 self._answers += 1
@@ -150,6 +170,12 @@ class Discovery:
             root = await self._read(path, _Root, ACCEPT)
             if root.kind == "APIGroupDiscoveryList":
                 found += _aggregated(root.items or ())
+                self._silent |= {
+                    (group.metadata.name, version.version)
+                    for group in root.items or ()
+                    for version in group.versions or ()
+                    if version.freshness == "Stale"
+                }
             else:
                 versions = [("", version) for version in root.versions or ()]
                 versions += [(group.name, v.version) for group in root.groups or () for v in group.versions or ()]
@@ -163,6 +189,8 @@ class Discovery:
             resources = (await self._read(path, _LegacyResources)).resources or ()
         except (APIError, MalformedResponse) as error:
             logger.debug("discovery goes on without %s, which answers %s", path, error)
+            if not isinstance(error, NotFound):
+                self._silent.add((group, version))
             return []
         return [
             APIResource(gvr, r.kind, r.namespaced, tuple(r.short_names or ()), r.singular_name)

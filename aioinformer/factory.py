@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import anyio
 
+from aioinformer.asking import asked_for, check_conflict, check_defaults
 from aioinformer.collection import Collection
 from aioinformer.credentials import default_client
 from aioinformer.discovery import Discovery
@@ -24,28 +23,31 @@ from aioinformer.errors import (
 from aioinformer.groups import Groups
 from aioinformer.health import FactoryHealth, assess
 from aioinformer.informer import Informer
-from aioinformer.naming import named_resource
+from aioinformer.leases import DEFAULT_LINGER, Leases, check_linger
 from aioinformer.options import InformerDefaults, InformerOptions, InformerSpec, check_seconds
-from aioinformer.selectors import LabelSelector
+from aioinformer.resource import GroupVersionResource
+from aioinformer.served import ResourceChanges, ServedResources
 from aioinformer.status import FactoryStatus
 from aioinformer.transport import Transport
 from aioinformer.waiting import until_all_reach
 
 if TYPE_CHECKING:
+    from collections import abc
     from collections.abc import AsyncGenerator, Mapping
+    from contextlib import AbstractAsyncContextManager
     from typing import Self, Unpack
 
     from kubernetes_asyncio.client import ApiClient
 
     from aioinformer.objects import KubeObject
-    from aioinformer.resource import GroupVersionResource
 
 __all__ = ["SharedInformerFactory"]
 
 logger = logging.getLogger(__name__)
 
+DEFINITIONS = GroupVersionResource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
+
 M = TypeVar("M")
-_OPTIONS = get_type_hints(InformerOptions).keys()
 
 
 class SharedInformerFactory(Groups):
@@ -58,7 +60,7 @@ class SharedInformerFactory(Groups):
     Args:
         api_client: a ``kubernetes_asyncio`` client, which stays yours: it is neither closed nor changed. ``None``: from
             kubeconfig, else from the pod's service account.
-        namespace: the namespace of informers that name none and whose resource has namespaces; ``None`` for all.
+        namespace: the namespace, or several, of informers that name none and whose resource has namespaces; ``None`` for all.
         resync: the resync period, in seconds, of informers that name none.
         **defaults: any other of ``InformerOptions``, for informers that do not say otherwise.
 
@@ -70,7 +72,7 @@ class SharedInformerFactory(Groups):
         self,
         api_client: ApiClient | None = None,
         *,
-        namespace: str | None = None,
+        namespace: str | abc.Collection[str] | None = None,
         resync: float | None = None,
         **defaults: Unpack[InformerDefaults],
     ) -> None:
@@ -82,9 +84,10 @@ class SharedInformerFactory(Groups):
         self._tasks: anyio.abc.TaskGroup | None = None
         self._transport: Transport | None = None
         self._discovery: Discovery | None = None
+        self._served: ServedResources | None = None
         self._ended = False
-        _check_names(self._defaults)
-        InformerSpec(named_resource("pods"), **_parsed({**self._defaults, "namespace": namespace})).checked()
+        self._leases = Leases(self._retire)
+        check_defaults(self._defaults)
 
     @property
     def informers(self) -> tuple[Informer[Any], ...]:
@@ -121,20 +124,92 @@ class SharedInformerFactory(Groups):
             InformerConflict: there is such an informer, with other options.
             NotRunning: the factory has ended.
         """
+        informer = self._shared(asked_for(resource, model, options, self._defaults), options)
+        self._leases.keep(informer)
+        return informer
+
+    @overload
+    def lease(
+        self, resource: type[M], *, linger: float = DEFAULT_LINGER, **options: Unpack[InformerOptions]
+    ) -> AbstractAsyncContextManager[Informer[M]]: ...
+    @overload
+    def lease(
+        self,
+        resource: GroupVersionResource | str,
+        *,
+        model: type[M],
+        linger: float = DEFAULT_LINGER,
+        **options: Unpack[InformerOptions],
+    ) -> AbstractAsyncContextManager[Informer[M]]: ...
+    @overload
+    def lease(
+        self,
+        resource: GroupVersionResource | str,
+        *,
+        linger: float = DEFAULT_LINGER,
+        **options: Unpack[InformerOptions],
+    ) -> AbstractAsyncContextManager[Informer[KubeObject]]: ...
+    def lease(
+        self,
+        resource: GroupVersionResource | str | type[Any],
+        *,
+        model: type[Any] | None = None,
+        linger: float = DEFAULT_LINGER,
+        **options: Any,
+    ) -> AbstractAsyncContextManager[Informer[Any]]:
+        """Use an informer for a while: ``async with factory.lease("pods", namespace="d") as pods``.
+
+        It is shared like any other, and stopped when its last user has left and ``linger`` seconds have passed without a new
+        one. One that has ever been asked for otherwise, by ``informer()`` or as an attribute, is never stopped so. Entering
+        does not wait for the sync.
+
+        Args:
+            resource: see ``informer``.
+            model: see ``informer``.
+            linger: seconds, 30 by default; of several users the longest counts, from when each left. 0 stops it at once.
+            **options: see ``InformerOptions``.
+
+        Raises:
+            InvalidOption: an option that does not exist or cannot work, or a name that is none.
+            InformerConflict: on entering, there is such an informer, with other options.
+            NotRunning: on entering, the factory is not running.
+        """
+        check_linger(linger)
+        spec = asked_for(resource, model, options, self._defaults)
+        return self._leases.lease(lambda: self._leased(spec, options), linger)
+
+    def _leased(self, spec: InformerSpec, options: Mapping[str, Any]) -> Informer[Any]:
+        if self._tasks is None and not self._ended:
+            raise NotRunning("the factory is not running: use its leases within its 'async with'")
+        before = self._informers.get(spec.identity)
+        informer = self._shared(spec, options)
+        if informer is not before:
+            self._leases.made(informer)
+        return informer
+
+    def _shared(self, spec: InformerSpec, options: Mapping[str, Any]) -> Informer[Any]:
+        """The informer there is, or a new one."""
         if self._ended:
             raise NotRunning("this factory has ended; make a new one")
-        _check_names(options)
-        spec = self._spec(resource, model, options)
         known = self._informers.get(spec.identity)
         if known is not None and not known.is_stopped:
-            _check_conflict(self._specs[spec.identity], spec, options)
+            check_conflict(self._specs[spec.identity], spec, options)
             return known
-        informer: Informer[Any] = Informer(spec)
+        informer: Informer[Any] = Informer(spec, self._claim)
         self._informers[spec.identity] = informer
         self._specs[spec.identity] = spec
         if self._tasks is not None:
             self._start(informer, spec)
         return informer
+
+    def _retire(self, informer: Informer[Any]) -> None:
+        """Stop an informer that nobody uses any more, and forget it."""
+        identity = next((identity for identity, known in self._informers.items() if known is informer), None)
+        if identity is not None:
+            del self._informers[identity], self._specs[identity]
+        informer.finish()  # so that nobody is given it while it closes
+        if self._tasks is not None:
+            self._tasks.start_soon(informer.aclose)
 
     async def wait_for_cache_sync(self, timeout: float | None = None, *, keep_waiting: bool = False) -> None:  # noqa: ASYNC109  # part of the promise: the error says why
         """Return once every informer that was asked for so far is in sync.
@@ -165,6 +240,21 @@ class SharedInformerFactory(Groups):
                 f"not synced after {timeout:g} s: " + " | ".join(informer.explain_sync() for informer in lagging),
                 {informer.status.name: informer.status.last_error for informer in lagging},
             )
+
+    def watch_resources(self) -> ResourceChanges:
+        """What the server serves, as it comes and goes: ``async for change in factory.watch_resources()``.
+
+        First a ``ResourceAppeared(initial=True)`` for each resource and version that can be listed and watched, then one for
+        each that comes, and a ``ResourceVanished`` for each that goes. CustomResourceDefinitions are watched where the user
+        may, so that it takes about a second; otherwise, and for what aggregated servers bring, discovery is asked every 10 s,
+        or every minute. It waits on through failures, and ends with the factory.
+
+        Raises:
+            NotRunning: the factory is not running.
+        """
+        if self._served is None or self._ended:
+            raise NotRunning("the factory is not running: watch its resources within its 'async with'")
+        return ResourceChanges(self._served)
 
     async def consistent(self, *informers: Informer[Any], at_least: str, timeout: float | None = None) -> None:  # noqa: ASYNC109  # as above
         """Return when all these caches stand at a version or later at once: until you await again, they can be read together.
@@ -223,6 +313,20 @@ class SharedInformerFactory(Groups):
             return FactoryHealth({"factory": f"the factory is {self._state}"}, {})
         return assess((informer.status for informer in self.informers), max_staleness)
 
+    def _claim(self, informer: Informer[Any], spec: InformerSpec) -> None:
+        """An informer is about to be in another scope: whoever asks for that one gets it from now on."""
+        former = next(identity for identity, known in self._informers.items() if known is informer)
+        taken = self._informers.get(spec.identity)
+        if taken is not None and not taken.is_stopped:
+            raise InformerConflict(f"there is an informer on {spec} already: ask the factory for that one instead")
+        self._informers = {
+            spec.identity if identity == former else identity: known
+            for identity, known in self._informers.items()
+            if known is not taken
+        }
+        del self._specs[former]
+        self._specs[spec.identity] = spec
+
     @property
     def _state(self) -> str:
         return "ended" if self._ended else "idle" if self._tasks is None else "running"
@@ -251,6 +355,9 @@ class SharedInformerFactory(Groups):
     async def _supervise(self, ready: asyncio.Future[None]) -> None:
         """Own every task and connection, in one task, so that ``async with`` may be left in another than it was entered in."""
         async with self._connected(), anyio.create_task_group() as self._tasks:
+            assert self._discovery is not None  # noqa: S101  # connected
+            self._served = ServedResources(self._discovery, self._definitions)
+            self._tasks.start_soon(self._served.run, name="aioinformer served resources")
             for identity, informer in self._informers.items():
                 self._start(informer, self._specs[identity])
             ready.set_result(None)
@@ -269,30 +376,27 @@ class SharedInformerFactory(Groups):
 
     async def _end(self) -> None:
         self._ended = True
+        self._leases.end()
         try:
             if self._supervisor is not None:
                 self._supervisor.cancel()
                 await _until_done(self._supervisor)
         finally:
+            if self._served is not None:
+                self._served.finish()
             for informer in self._informers.values():
                 informer.finish()
 
     def _start(self, informer: Informer[Any], spec: InformerSpec) -> None:
         assert self._tasks is not None and self._transport is not None and self._discovery is not None  # noqa: S101, PT018  # running
-        informer.start(self._tasks, Collection(spec, self._transport, self._discovery))
+        informer.start(self._tasks, Collection(spec, self._transport, self._discovery), self._served)
 
-    def _spec(
-        self, resource: GroupVersionResource | str | type[Any], model: type[Any] | None, options: Any
-    ) -> InformerSpec:
-        if isinstance(resource, type):
-            model = model or resource
-        given = _parsed({**self._defaults, "model": model, **options})
-        spec = InformerSpec(named_resource(resource), **given)
-        if "namespace" not in options and spec.namespace is not None:
-            builtin = spec.builtin
-            scoped = builtin is None or builtin.namespaced
-            spec = replace(spec, namespace=spec.namespace if scoped else None, namespace_is_default=True)
-        return spec.checked()
+    def _definitions(self) -> Informer[KubeObject]:
+        """An informer on CustomResourceDefinitions that is nobody else's."""
+        spec = InformerSpec(DEFINITIONS, metadata_only=True)
+        informer: Informer[KubeObject] = Informer(spec)
+        self._start(informer, spec)
+        return informer
 
 
 async def _until_done(task: asyncio.Task[None]) -> None:
@@ -309,31 +413,6 @@ async def _until_done(task: asyncio.Task[None]) -> None:
         logger.error("the factory did not end cleanly", exc_info=defect)
     if cancelled is not None:
         raise cancelled
-
-
-def _check_names(options: dict[str, Any]) -> None:
-    unknown = sorted(options.keys() - _OPTIONS)
-    if unknown:
-        close = difflib.get_close_matches(unknown[0], _OPTIONS)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(_OPTIONS)}"
-        raise InvalidOption(f"there is no option {unknown[0]!r}; {hint}")
-
-
-def _parsed(options: dict[str, Any]) -> dict[str, Any]:
-    parsed = {name: value for name, value in options.items() if value is not None}
-    if "label_selector" in parsed:
-        parsed["label_selector"] = LabelSelector.parse(parsed["label_selector"])
-    return parsed
-
-
-def _check_conflict(known: InformerSpec, asked: InformerSpec, options: Mapping[str, Any]) -> None:
-    conflicts = known.conflicts_with(asked, [name for name, value in options.items() if value is not None])
-    if conflicts:
-        raise InformerConflict(
-            f"there is an informer on {known} already, with other {' and '.join(conflicts)}: use the same everywhere, "
-            + ("add_indexer() on the informer, " if conflicts == ["indexers"] else "")
-            + "or a factory of its own"
-        )
 
 
 def _combined(failures: list[BaseException]) -> BaseException:

@@ -40,6 +40,11 @@ class Fanout:
         """Events waiting, per subscription."""
         return tuple(subscription.pending for subscription in self._open())
 
+    @property
+    def is_synced(self) -> bool:
+        """Whether the cache is in sync, so that subscribers are to be told of changes."""
+        return self._synced_version is not None
+
     def attach(self, subscription: Subscription[Any], resource_version: str) -> None:
         """A new subscriber: it starts now if the cache is in sync, else when it is."""
         self._subscriptions.add(subscription)

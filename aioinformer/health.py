@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ class FactoryHealth:
     """For each informer that is not fit, by name: its state and what is the matter."""
     defects: Mapping[str, str]
     """Those among them that a defect has stopped, which only a restart mends: what a liveness probe is for."""
+    degraded: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Those that serve all but some of their several namespaces, to which access is denied: no reason to serve nothing."""
 
     def __bool__(self) -> bool:
         return not self.problems
@@ -33,12 +35,15 @@ def assess(statuses: Iterable[InformerStatus], max_staleness: float | None) -> F
     """The health of a factory's informers; see ``SharedInformerFactory.healthy``."""
     problems: dict[str, str] = {}
     defects: dict[str, str] = {}
+    degraded: dict[str, str] = {}
     for status in statuses:
         late = status.age is not None and max_staleness is not None and status.age > max_staleness
+        if status.degraded:
+            degraded[status.name] = status.explain()
         if status.ready and not late:
             continue
         heard = f"; nothing heard for {status.age:.0f} s" if late else ""
         problems[status.name] = f"{status.explain()}{heard}"
         if status.failure is not None:
             defects[status.name] = str(status.failure)
-    return FactoryHealth(problems, defects)
+    return FactoryHealth(problems, defects, degraded)

@@ -6,6 +6,7 @@ What keeps the cache like the server is its ``Mirror``.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from aioinformer.conditions import Condition
@@ -13,7 +14,7 @@ from aioinformer.errors import CacheSyncError, CacheSyncTimeout, InvalidOption, 
 from aioinformer.events import Added, Resynced, Updated
 from aioinformer.lister import Lister
 from aioinformer.mirror import Mirror
-from aioinformer.options import check_seconds, index_function
+from aioinformer.options import check_seconds, index_function, namespace_scope
 from aioinformer.resource import at_least
 from aioinformer.selectors import LabelSelector
 from aioinformer.states import StateChanges
@@ -24,13 +25,14 @@ from aioinformer.writing import Writer
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
+    from types import EllipsisType
 
     from anyio.abc import TaskGroup
 
     from aioinformer.audit import AuditReport
     from aioinformer.errors import InformerError
-    from aioinformer.mirror import AuditableSource
+    from aioinformer.feed import AuditableSource, Presence
     from aioinformer.options import Indexer, InformerSpec
     from aioinformer.quarantine import Quarantined
     from aioinformer.resource import GroupVersionResource, ResourceName
@@ -50,15 +52,16 @@ class Informer(Generic[T]):
     or the ``model`` that was asked for.
     """
 
-    def __init__(self, spec: InformerSpec) -> None:
+    def __init__(self, spec: InformerSpec, claim: Callable[[Informer[Any], InformerSpec], None] | None = None) -> None:
         self._spec = spec
+        self._claim = claim
         self._view: Callable[[Any], T] = spec.view()
         self._mirror = Mirror(spec, self._view)
         self._store = self._mirror.store
         self._bell = self._mirror.bell
         builtin = spec.builtin
         namespaced = builtin is not None and builtin.namespaced
-        self.lister: Lister[T] = Lister(self._store, self._view, namespace=spec.namespace, namespaced=namespaced)
+        self.lister: Lister[T] = Lister(self._store, self._view, namespace=spec.one_namespace, namespaced=namespaced)
         """The same reads as an object of their own, to hand to code that only reads."""
 
     @property
@@ -68,8 +71,13 @@ class Informer(Generic[T]):
 
     @property
     def namespace(self) -> str | None:
-        """The one namespace it covers; ``None`` for all, or for a resource without."""
-        return self._spec.namespace
+        """The one namespace it covers; ``None`` for several, for all, or for a resource without."""
+        return self._spec.one_namespace
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces it covers; empty for all, or for a resource without."""
+        return tuple(namespace for namespace in self._spec.namespaces if namespace is not None)
 
     @property
     def label_selector(self) -> LabelSelector:
@@ -98,12 +106,19 @@ class Informer(Generic[T]):
 
     @property
     def synced(self) -> bool:
-        """Whether the initial state is in the cache. Stays true; see ``status.state`` for whether it is still followed."""
+        """Whether the initial state is in the cache. Stays true; see ``status.state`` for whether it is still followed.
+
+        On several namespaces: every one's, but for those where access is refused, and one's at least. Each becomes visible
+        as soon as it is whole.
+        """
         return self._mirror.synced
 
     @property
     def resource_version(self) -> str:
-        """The version the cache stands at, ``""`` before the first sync."""
+        """The version the cache stands at, ``""`` before the first sync.
+
+        On several namespaces, each has its own (``status.namespaces``), and this is the oldest among those in the cache.
+        """
         return self._store.resource_version
 
     @property
@@ -179,6 +194,8 @@ class Informer(Generic[T]):
     def remove_indexer(self, name: str) -> None:
         """Forget an index, whoever asked for it: from now on reads by it raise ``InvalidOption``, and its memory is free.
 
+        Takes a fraction of a microsecond per cached object, at once.
+
         Raises:
             InvalidOption: there is no index of this name.
         """
@@ -243,7 +260,8 @@ class Informer(Generic[T]):
 
         Args:
             timeout: seconds; ``None`` waits for ever.
-            keep_waiting: wait on through 401, 403 and 404, for access or a resource that is expected to come.
+            keep_waiting: wait on through 401, 403 and 404, for access or a resource that is expected to come. On several
+                namespaces, without it those that are refused are not waited for, unless all are.
 
         Raises:
             CacheSyncTimeout: not in time; says the last error, the attempts, and when the next one is.
@@ -255,7 +273,7 @@ class Informer(Generic[T]):
 
         def settled() -> bool:
             return (
-                self._mirror.synced
+                (self._mirror.synced and (self._mirror.complete or not keep_waiting))
                 or self._mirror.stopped
                 or (not keep_waiting and self._mirror.blocked_by is not None)
             )
@@ -326,10 +344,65 @@ class Informer(Generic[T]):
             raise WaitTimeout(f"no {wanted} among {self._spec} within {timeout:g} s: {self.explain_sync()}") from None
         raise self._mirror.closed_error()
 
-    async def wait_for_version(self, resource_version: str, timeout: float | None = None) -> None:  # noqa: ASYNC109  # as above
+    async def rescope(
+        self,
+        *,
+        label_selector: str | Mapping[str, str] | LabelSelector | EllipsisType | None = ...,
+        namespaces: str | Collection[str] | EllipsisType | None = ...,
+    ) -> None:
+        """Follow other labels or namespaces from now on, for everybody who shares this informer; what is left out stays.
+
+        The change is made by the call; awaiting it waits until the cache shows it. Cancelling it ends the waiting, not the
+        change. Objects that are no longer in scope come out as ``Deleted(final_state_known=False)``, newcomers as ``Added``,
+        the others not at all; reads show what was known before until then. Other labels cost a new list of each namespace;
+        a namespace that stays keeps its watch otherwise. Of several at a time, the last one called holds, and all return
+        when the cache shows that. Whoever asks the factory for the former scope afterwards gets another informer.
+
+        Args:
+            label_selector: what the server selects by; ``None`` for all objects.
+            namespaces: one, several, or ``None`` for all.
+
+        Raises:
+            InvalidOption: an argument that cannot work; nothing was changed.
+            InformerConflict: the factory has another informer in that scope; nothing was changed.
+            CacheSyncError: the server refuses all of the new scope. It goes on trying, and reads show what was known before;
+                of several namespaces, some that are refused are in ``status`` alone.
+            InformerClosed: the informer was stopped.
+            NotRunning: the factory is not running.
+        """
+        self._mirror.check_running()
+        self._mirror.check_alive()
+        spec = self._spec
+        if namespaces is not ...:
+            spec = replace(spec, namespace=namespace_scope(namespaces), namespace_is_default=False)
+        if label_selector is not ...:
+            spec = replace(spec, label_selector=LabelSelector.parse(label_selector))
+        if spec.identity != self._spec.identity:
+            if self._claim is not None:
+                self._claim(self, spec.checked())
+            self._spec = spec.checked()
+            self.lister.rescoped(spec.one_namespace)
+            self._mirror.rescope(spec)
+        await self._bell.until(lambda: self._mirror.stopped or self._mirror.settled)
+        self._mirror.check_alive()
+        refusal = self._mirror.blocked_by
+        if refusal is not None and not self._mirror.complete:
+            raise CacheSyncError(
+                f"cannot be rescoped yet: {self.explain_sync()}; {advice(refusal)}", {str(self._spec): refusal}
+            ) from refusal
+
+    async def wait_for_version(
+        self,
+        resource_version: str,
+        timeout: float | None = None,  # noqa: ASYNC109  # as above
+        *,
+        namespace: str | None = None,
+    ) -> None:
         """Return once the cache has reached a version, such as that of your own write's response.
 
-        Bookmarks count, so it returns within about a minute even if the write was outside this informer's selectors.
+        Bookmarks count, so it returns within about a minute even if the write was outside this informer's selectors. On
+        several namespaces it waits for each of those that are in the cache: name the write's own in ``namespace`` to
+        wait for no more than that one's watch.
 
         Raises:
             InvalidOption: it is not a resource version that can be compared.
@@ -340,17 +413,20 @@ class Informer(Generic[T]):
             reached = at_least(resource_version)
         except ValueError as error:
             raise InvalidOption(str(error)) from None
-        if not reached(self.resource_version):
+        if namespace is not None and self.namespaces and namespace not in self.namespaces:
+            raise InvalidOption(f"namespace {namespace!r} is none of those of {self._spec}")
+        stands_at = self._mirror.version_of
+        if not reached(stands_at(namespace)):
             self._mirror.check_running()
         try:
             async with asyncio.timeout(timeout):
-                await self._bell.until(lambda: self._mirror.stopped or reached(self.resource_version))
+                await self._bell.until(lambda: self._mirror.stopped or reached(stands_at(namespace)))
         except TimeoutError:
             raise WaitTimeout(
-                f"{self._spec} stands at version {self.resource_version or 'none'} and did not reach {resource_version} "
+                f"{self._spec} stands at version {stands_at(namespace) or 'none'} and did not reach {resource_version} "
                 f"within {timeout:g} s: {self.explain_sync()}"
             ) from None
-        if not reached(self.resource_version):
+        if not reached(stands_at(namespace)):
             raise self._mirror.closed_error()
 
     def writing(self, timeout: float | None = None) -> Writer[T]:
@@ -383,9 +459,9 @@ class Informer(Generic[T]):
         """One line: how it is doing and why."""
         return self.status.explain()
 
-    def start(self, tasks: TaskGroup, source: AuditableSource) -> None:
+    def start(self, tasks: TaskGroup, source: AuditableSource, presence: Presence | None = None) -> None:
         """Follow the source from now on, in this task group. For the factory to call, once."""
-        self._mirror.start(tasks, source)
+        self._mirror.start(tasks, source, presence)
 
     def __repr__(self) -> str:
         return f"<Informer {self._spec} {self._mirror.state} objects={len(self._store)} version={self.resource_version or None}>"

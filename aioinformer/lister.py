@@ -57,6 +57,10 @@ class Lister(Generic[T]):
         self._namespace = namespace
         self._namespaced = namespaced
 
+    def rescoped(self, namespace: str | None) -> None:
+        """Another namespace goes without saying from now on. For the informer to call."""
+        self._namespace = namespace
+
     def get(self, name: str, namespace: str | None = None) -> T | None:
         """The object, or ``None``. ``name`` may also be a whole key, ``"namespace/name"``.
 

@@ -1,7 +1,7 @@
-"""The engine of one informer: what runs between a collection on a server and the cache of it.
+"""The engine of one informer: what runs between collections on a server and the cache of them.
 
-Two coroutines with a bounded queue between them: ``Reflector.run`` fills it, ``Applier.run`` empties it into the store.
-A third audits now and then where that is asked for.
+Each collection has a ``Feed``, which fills a bounded queue; ``Applier.run`` empties it into the store. There is one
+collection, or one for each of several namespaces. A further task audits now and then where that is asked for.
 """
 
 from __future__ import annotations
@@ -9,41 +9,35 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import anyio
 
-from aioinformer.applier import Applier
-from aioinformer.audit import Auditor
+from aioinformer.applier import Applier, Part
+from aioinformer.audit import merged
 from aioinformer.bell import Bell
 from aioinformer.errors import InformerClosed, InformerError, NotRunning, ObjectRejected
 from aioinformer.fanout import Fanout
-from aioinformer.listwatch import ListWatch
-from aioinformer.reflector import Reflector, Source
-from aioinformer.status import InformerState, InformerStatus, Monitor
+from aioinformer.feed import Feed
+from aioinformer.overview import newest_failure, overall, overall_age, overall_stale_at, per_namespace
+from aioinformer.status import InformerState, InformerStatus
 from aioinformer.store import Store
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
+    from aioinformer.applier import Queue
     from aioinformer.audit import AuditReport
-    from aioinformer.batches import Batch
+    from aioinformer.feed import AuditableSource, Presence
     from aioinformer.options import InformerSpec, View
 
-__all__ = ["AuditableSource", "Mirror"]
+__all__ = ["Mirror"]
 
 logger = logging.getLogger(__name__)
 
 QUEUE_SIZE = 16
 """Batches between network and cache."""
-
-
-class AuditableSource(Source, Protocol):
-    """A collection that can also be asked for the metadata of its objects alone."""
-
-    def metadata_only(self) -> Source:
-        """The same collection, without the bodies."""
-        ...
 
 
 class Mirror:
@@ -57,46 +51,61 @@ class Mirror:
         self.stopped = False
         self.failure: InformerError | None = None
         self.last_audit: AuditReport | None = None
-        self._applier = Applier(self.store, self.fanout, self.bell.ring)
-        self._machine = ListWatch(random.Random(), initial_list=spec.initial_list, page_size=spec.page_size)  # noqa: S311  # jitter
-        self._monitor: Monitor | None = None
-        self._reflector: Reflector | None = None
-        self._auditor: Auditor | None = None
+        self._applier = Applier(self.store, self.fanout, self.bell.ring, self._settle)
+        self._feeds: dict[str | None, Feed] = {}
+        self._feed_all(spec)
+        self._queue: Queue | None = None
+        self._tasks: TaskGroup | None = None
+        self._source: AuditableSource | None = None
+        self._presence: Presence | None = None
+        self._auditing = asyncio.Lock()
         self._audits: set[anyio.CancelScope] = set()
         self._scope: anyio.CancelScope | None = None
         self._done = asyncio.Event()
 
     @property
     def synced(self) -> bool:
-        """Whether the initial state is in the cache."""
-        return self._applier.snapshots > 0
+        """Whether the initial state is in the cache: every collection's, but for those that are refused."""
+        return self.fanout.is_synced
 
     @property
-    def snapshots(self) -> int:
-        """How many snapshots have become the cache."""
-        return self._applier.snapshots
+    def complete(self) -> bool:
+        """Whether every collection is in the cache, or was, as the present scope wants it."""
+        return not self._applier.is_narrowing and all(feed.is_current for feed in self._feeds.values())
+
+    @property
+    def settled(self) -> bool:
+        """Whether every collection is in the cache as the present scope wants it, or is refused."""
+        feeds = self._feeds.values()
+        return not self._applier.is_narrowing and all(feed.is_current or feed.blocked_by is not None for feed in feeds)
+
+    def version_of(self, namespace: str | None) -> str:
+        """The version that the cache has reached, of one of several namespaces or of everything."""
+        feed = self._feeds.get(namespace)
+        return self.store.resource_version if feed is None else feed.resource_version
 
     @property
     def state(self) -> InformerState:
         """Where it stands, as of now."""
-        if self.stopped:
-            return InformerState.STOPPED
-        return InformerState.IDLE if self._monitor is None else self._monitor.state(synced=self.synced)
+        return InformerState.STOPPED if self.stopped else overall(self._all, synced=self.synced)
 
     @property
     def stale_at(self) -> float | None:
         """When, by the loop's clock, the state turns to ``STALE`` if nothing is heard; ``None`` when it would not."""
-        return self._monitor.stale_at(synced=self.synced) if self._monitor and not self.stopped else None
+        return None if self.stopped else overall_stale_at(self._all)
 
     @property
     def blocked_by(self) -> InformerError | None:
-        """The refusal that only a person can mend, if there is one."""
-        return self._monitor.blocked_by if self._monitor else None
+        """The refusal that only a person can mend, if there is one and it is all there is."""
+        refusals = [feed.blocked_by for feed in self._all]
+        return None if None in refusals else refusals[0]
 
     @property
     def status(self) -> InformerStatus:
         """How it is doing, as of now."""
-        monitor = self._monitor
+        feeds = self._all
+        failed = newest_failure(feeds).monitor
+        monitors = [feed.monitor for feed in feeds if feed.monitor is not None]
         return InformerStatus(
             name=str(self.spec),
             state=self.state,
@@ -104,36 +113,58 @@ class Mirror:
             resource_version=self.store.resource_version,
             objects=len(self.store),
             quarantined=len(self.store.quarantine),
-            last_error=self.failure or (monitor.last_error if monitor else None),
-            last_error_at=monitor.last_error_at if monitor else None,
-            attempts=monitor.attempts if monitor else 0,
-            next_retry=monitor.next_retry if monitor else None,
-            age=monitor.age if monitor else None,
-            restarts=max(0, self.snapshots - 1),
+            last_error=self.failure or (failed.last_error if failed else None),
+            last_error_at=failed.last_error_at if failed else None,
+            attempts=max((monitor.attempts for monitor in monitors), default=0),
+            next_retry=min((m.next_retry for m in monitors if m.next_retry is not None), default=None),
+            age=overall_age(feeds),
+            restarts=sum(max(0, feed.snapshots - 1) for feed in feeds),
             pending=self.fanout.pending,
             last_audit=self.last_audit,
             storage=self.store.storage,
             failure=self.failure,
+            namespaces=per_namespace(feeds) if len(feeds) > 1 else {},
         )
 
-    def start(self, tasks: TaskGroup, source: AuditableSource) -> None:
-        """Follow the source from now on, in this task group; once."""
-        clock = asyncio.get_running_loop().time
-        queue: asyncio.Queue[Batch] = asyncio.Queue(QUEUE_SIZE)
+    def start(self, tasks: TaskGroup, source: AuditableSource, presence: Presence | None = None) -> None:
+        """Follow the source from now on, in this task group; once. ``presence`` is asked when a resource that is missing comes."""
+        self._queue = asyncio.Queue(QUEUE_SIZE)
+        self._source, self._presence = source, presence
         self._scope = anyio.CancelScope()
-        self._monitor = Monitor(str(self.spec), self._machine, clock, self.bell.ring)
-        self._reflector = Reflector(
-            source, self._machine, queue, self._monitor,
-            clock=clock, keep_managed_fields=self.spec.keep_managed_fields,
-        )  # fmt: skip
-        self._auditor = Auditor(self, source.metadata_only(), self.spec.page_size)
+        for namespace, feed in self._feeds.items():
+            scoped = source if feed.part.is_alone else source.scoped(namespace, self.spec.label_selector)
+            feed.start(scoped, self._queue, presence)
         self.fanout.run()
-        tasks.start_soon(self._run, self._scope, self._reflector, queue, name=str(self.spec))
+        tasks.start_soon(self._run, self._scope, self._queue, name=str(self.spec))
+
+    def rescope(self, spec: InformerSpec) -> None:
+        """Follow another scope of the same resource from now on; ``settled`` tells when the cache shows it.
+
+        What is cached stays until it is known not to belong; the watch of a namespace that stays goes on, unless its labels
+        are others.
+        """
+        assert self._queue is not None and self._source is not None  # noqa: S101, PT018  # running
+        labels_differ = spec.label_selector != self.spec.label_selector
+        before, self.spec = self._feeds, spec
+        self._feed_all(spec)
+        leaving = [feed for namespace, feed in before.items() if namespace not in self._feeds]
+        for feed in leaving:
+            feed.close()
+        namespaces = [namespace for namespace in self._feeds if namespace is not None]
+        self._applier.narrow([feed.part for feed in leaving], namespaces or None, self._queue)
+        for namespace, feed in self._feeds.items():
+            if namespace not in before:
+                feed.start(self._source.scoped(namespace, spec.label_selector), self._queue, self._presence)
+                if self._tasks is not None:
+                    self._tasks.start_soon(feed.run)
+            elif labels_differ:
+                feed.follow(self._spec_of(namespace), self._source.scoped(namespace, spec.label_selector))
+        self._settle()
 
     def relist(self) -> None:
         """Fetch a new snapshot: at once, or after the wait that is on."""
-        if self._reflector is not None:
-            self._reflector.relist()
+        for feed in self._all:
+            feed.relist()
 
     async def audit(self, *, repair: bool = True) -> AuditReport:
         """Compare with the source; see ``Informer.audit``."""
@@ -149,8 +180,9 @@ class Mirror:
     async def _audit(self, *, repair: bool) -> AuditReport:
         await self.bell.until(lambda: self.stopped or self.synced)
         self.check_alive()
-        assert self._auditor is not None  # noqa: S101  # running
-        report = await self._auditor.audit(repair=repair)
+        async with self._auditing:
+            followed = [feed for feed in self._all if feed.blocked_by is None] or self._all
+            report = merged([await feed.audit(repair=repair) for feed in followed])
         self.last_audit = report
         if not report.clean:
             logger.warning("%s: the audit found the cache wrong: %s", self.spec, report)
@@ -174,7 +206,7 @@ class Mirror:
 
     def check_running(self) -> None:
         """Raise ``NotRunning`` when it has not been started."""
-        if self._monitor is None and not self.stopped:
+        if self._queue is None and not self.stopped:
             raise NotRunning(f"{self.spec} has not been started: enter its factory with 'async with' first")
 
     def check_alive(self) -> None:
@@ -188,14 +220,38 @@ class Mirror:
             f"{self.spec} has been stopped; while its factory runs, ask that for it again"
         )
 
-    async def _run(self, scope: anyio.CancelScope, reflector: Reflector, queue: asyncio.Queue[Batch]) -> None:
+    @property
+    def _all(self) -> list[Feed]:
+        return list(self._feeds.values())
+
+    def _feed_all(self, spec: InformerSpec) -> None:
+        """A feed for each collection of the scope; those that are there stay."""
+        self._feeds = {namespace: self._feeds.get(namespace) or self._feed(namespace) for namespace in spec.namespaces}
+        for feed in self._feeds.values():
+            feed.part.is_alone = len(self._feeds) == 1
+
+    def _feed(self, namespace: str | None) -> Feed:
+        part = Part(namespace)
+        return Feed(self._spec_of(namespace), part, store=self.store, bell=self.bell, changed=self._settle)
+
+    def _spec_of(self, namespace: str | None) -> InformerSpec:
+        return replace(self.spec, namespace=namespace)
+
+    def _settle(self) -> None:
+        """The state may be another one. In sync is what has nothing more to wait for, and something to show."""
+        if not self.synced and self.settled and any(feed.synced for feed in self._all):
+            self.fanout.synced(self.store.resource_version)
+        self.bell.ring()
+
+    async def _run(self, scope: anyio.CancelScope, queue: Queue) -> None:
         try:
             with scope:
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(reflector.run)
-                    tasks.start_soon(self._applier.run, queue)
+                async with anyio.create_task_group() as self._tasks:
+                    for feed in self._all:
+                        self._tasks.start_soon(feed.run)
+                    self._tasks.start_soon(self._applier.run, queue)
                     if self.spec.audit is not None:
-                        tasks.start_soon(self._audit_now_and_then, self.spec.audit)
+                        self._tasks.start_soon(self._audit_now_and_then, self.spec.audit)
         except Exception as error:  # noqa: BLE001  # whatever it is, it ends this informer alone
             self.failure = self._defect(getattr(error, "exceptions", (error,))[0])  # a task group wraps it
         finally:

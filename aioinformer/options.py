@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
@@ -19,12 +19,19 @@ from aioinformer.resource import APIResource, GroupVersionResource, ResourceName
 from aioinformer.selectors import LabelSelector, SelectorLike
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from aioinformer.objects import Fresh, Stored
     from aioinformer.store import Admission, IndexFunction
 
-__all__ = ["Indexer", "InformerDefaults", "InformerOptions", "InformerSpec", "ModelView", "Transform", "View"]
+__all__ = [
+    "Indexer",
+    "InformerDefaults",
+    "InformerOptions",
+    "InformerSpec",
+    "ModelView",
+    "Transform",
+    "View",
+    "namespace_scope",
+]
 
 Transform = Callable[[dict[str, JSON]], dict[str, JSON] | None]
 Indexer = Callable[[Any], Iterable[str] | str | None]
@@ -32,6 +39,8 @@ View = Callable[["Stored"], Any]
 
 BUILT = 64
 """Instances of a model that are kept for their first readers: as many as arrive together."""
+
+NAMESPACES = "namespace is a namespace's name, a list, tuple or set of some, or None for all of them, not {!r}"
 
 
 class InformerDefaults(TypedDict, total=False):
@@ -72,8 +81,9 @@ class InformerDefaults(TypedDict, total=False):
 class InformerOptions(InformerDefaults, total=False):
     """The keyword arguments of ``factory.informer``."""
 
-    namespace: str | None
-    """One namespace; ``None`` for all of them."""
+    namespace: str | Collection[str] | None
+    """One namespace, several, or ``None`` for all of them. Each of several is listed and watched by itself, so that access to
+    it is all that is needed; order and repetition do not matter."""
     resync: float | None
     """Seconds after which every subscription gets a ``Resynced`` for each object, again and again."""
 
@@ -83,7 +93,8 @@ class InformerSpec:
     """Checked options. What ``identity`` returns is what two callers have to agree on to share an informer."""
 
     resource: GroupVersionResource | ResourceName
-    namespace: str | None = None
+    namespace: str | tuple[str, ...] | None = None
+    """As ``namespace_scope`` puts it."""
     label_selector: LabelSelector = field(default_factory=LabelSelector)
     field_selector: str | None = None
     metadata_only: bool = False
@@ -114,8 +125,18 @@ class InformerSpec:
             name = ResourceName(name.resource, name.version, name.group)
         return find_builtin(name)
 
+    @property
+    def namespaces(self) -> tuple[str | None, ...]:
+        """What is listed and watched by itself: namespaces, or ``None`` for all at once."""
+        return self.namespace if isinstance(self.namespace, tuple) else (self.namespace,)
+
+    @property
+    def one_namespace(self) -> str | None:
+        """The namespace, if it is one alone."""
+        return None if isinstance(self.namespace, tuple) else self.namespace
+
     def __str__(self) -> str:
-        where = f" in {self.namespace}" if self.namespace else ""
+        where = f" in {', '.join(filter(None, self.namespaces))}" if self.namespace else ""
         what = ", ".join(filter(None, (str(self.label_selector), self.field_selector)))
         metadata = " metadata" if self.metadata_only else ""
         return f"{self.resource}{metadata}{where}{f' ({what})' if what else ''}"
@@ -126,8 +147,8 @@ class InformerSpec:
         Raises:
             InvalidOption: an option cannot work; the message names it and what can.
         """
-        if self.namespace is not None and not _is_name(self.namespace):
-            raise InvalidOption(f"namespace is one namespace's name, or None for all of them, not {self.namespace!r}")
+        if self.namespace is not None and not (self.namespace and all(map(_is_name, self.namespaces))):
+            raise InvalidOption(NAMESPACES.format(self.namespace))
         if self.namespace and (builtin := self.builtin) is not None and not builtin.namespaced:
             raise InvalidOption(f"{builtin.gvr} is cluster-scoped: leave namespace={self.namespace!r} out")
         for option, seconds in (("resync", self.resync), ("audit", self.audit)):
@@ -217,6 +238,20 @@ class ModelView:
 def _is_a(kind: type[Any] | tuple[type[Any], ...], value: object) -> bool:
     """``isinstance`` for arguments whose annotation a caller without a type checker may have broken."""
     return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def namespace_scope(namespace: str | Collection[str] | None) -> str | tuple[str, ...] | None:
+    """The same namespaces always alike: one by its name, several in order and once each.
+
+    Raises:
+        InvalidOption: it is no namespace, and no collection of some.
+    """
+    if namespace is None or isinstance(namespace, str):
+        return namespace
+    if not _is_a((list, tuple, set, frozenset), namespace) or not namespace or not all(map(_is_name, namespace)):
+        raise InvalidOption(NAMESPACES.format(namespace))
+    names = frozenset(namespace)
+    return next(iter(names)) if len(names) == 1 else tuple(sorted(names))
 
 
 def _is_name(value: object) -> bool:

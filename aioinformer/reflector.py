@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
-from aioinformer.batches import Batch, Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage, Undecodable
-from aioinformer.errors import IdleTimeout, InformerError, MalformedResponse
+from aioinformer.batches import Batch, Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage, Undecodable, Vanished
+from aioinformer.errors import IdleTimeout, InformerError, MalformedResponse, UnknownResource
 from aioinformer.framing import LineSplitter
 from aioinformer.pages import PageReader
 from aioinformer.transitions import After, State
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aioinformer.framing import Line
     from aioinformer.listwatch import ListWatch, Request, Step
 
-__all__ = ["Body", "Observer", "Reflector", "Source", "read_whole"]
+__all__ = ["Body", "Observer", "Outlet", "Reflector", "Source", "read_whole"]
 
 SLICE = 64
 """Objects decoded before the loop gets a turn: about a millisecond's worth."""
@@ -46,6 +46,14 @@ class Source(Protocol):
 
     def open(self, query: Mapping[str, str]) -> AbstractAsyncContextManager[Body]:
         """Send a GET; entering yields the body, or raises ``APIError`` or ``NetworkError``."""
+        ...
+
+
+class Outlet(Protocol):
+    """Where batches go: a bounded queue, or what leads to one."""
+
+    async def put(self, item: Batch, /) -> None:
+        """Hand a batch on; waits for room. One that is cancelled was not handed on."""
         ...
 
 
@@ -72,7 +80,7 @@ class Reflector:
         self,
         source: Source,
         machine: ListWatch,
-        queue: asyncio.Queue[Batch],
+        queue: Outlet,
         observer: Observer,
         *,
         clock: Callable[[], float],
@@ -87,7 +95,9 @@ class Reflector:
         self._sleep = sleep
         self._keep_managed_fields = keep_managed_fields
         self._under_way: asyncio.Timeout | None = None
+        self._pausing: asyncio.Timeout | None = None
         self._distrusted = False
+        self._generation = 0
 
     async def run(self) -> None:
         """List, watch, resume, relist. Returns never; cancel it to stop, which may drop a batch not yet on the queue."""
@@ -96,18 +106,40 @@ class Reflector:
             self._observer.requested(request)
             step, error = await self._outcome(request)
             self._observer.ended(step, error)
+            if isinstance(error, UnknownResource):
+                await self._queue.put(Vanished())
             del error  # its traceback holds what was being read
             if step.pause:
-                await self._sleep(step.pause)
+                await self._pause(step.pause)
 
-    def relist(self) -> None:
-        """Drop the request under way and fetch a new snapshot: at once, or after the wait that is on."""
+    def relist(self, source: Source | None = None) -> int:
+        """Drop the request under way and fetch a new snapshot: at once, or after the wait that is on.
+
+        From another source from now on, if one is given. Returns the generation that the snapshot will bear.
+        """
+        self._source = source or self._source
+        self._generation += 1
         if self._under_way is None:
             self._machine.distrusted(self._clock())
-            return
+            return self._generation
         self._distrusted = True
         if not self._under_way.expired():
             self._under_way.reschedule(asyncio.get_running_loop().time())
+        return self._generation
+
+    def hurry(self) -> None:
+        """There is reason to hope: cut the wait that is on short, if one is."""
+        if self._pausing is not None and not self._pausing.expired():
+            self._pausing.reschedule(asyncio.get_running_loop().time())
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(None) as self._pausing:
+                await self._sleep(seconds)
+        except TimeoutError:
+            pass
+        finally:
+            self._pausing = None
 
     async def _outcome(self, request: Request) -> tuple[Step, InformerError | None]:
         """Carry out a request; what comes next, and the failure if it failed. ``relist`` has the last word."""
@@ -131,7 +163,7 @@ class Reflector:
 
     async def _carry_out(self, request: Request) -> Step:
         if request.begins_snapshot:
-            await self._queue.put(SnapshotBegin())
+            await self._queue.put(SnapshotBegin(self._generation))
         return await (self._list(request) if request.state is State.LISTING else self._watch(request))
 
     async def _list(self, request: Request) -> Step:

@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 __all__ = [
     "BUILTIN_RESOURCES",
@@ -22,6 +22,7 @@ __all__ = [
     "at_least",
     "find_builtin",
     "is_newer",
+    "oldest",
 ]
 
 _VERSION = re.compile(r"v[1-9][0-9]*((alpha|beta)[1-9][0-9]*)?")
@@ -85,6 +86,15 @@ def is_newer(version: str, than: str) -> bool:
     if not (_DECIMAL.fullmatch(version) and _DECIMAL.fullmatch(than)):
         return bool(version) and version != than
     return (len(version), version) > (len(than), than)
+
+
+def oldest(versions: Iterable[str]) -> str:
+    """The one of some versions that none is older than; where they do not compare, the first."""
+    found, *others = versions
+    for version in others:
+        if is_newer(found, version):
+            found = version
+    return found
 
 
 class ResourceName(NamedTuple):

@@ -178,7 +178,7 @@ def _of_expression(expression: object) -> Requirement:
     wanted = cast("Sequence[str]", values)
     if bool(wanted) is not (operator in {"in", "notin"}):
         raise InvalidSelector(
-            f"{fields['operator']} takes {'no' if wanted else 'at least one of the'} values, for {key!r}"
+            f"{fields['operator']} takes {'no values' if wanted else 'at least one value'}, for {key!r}"
         )
     return Requirement(str(key), operator, frozenset(_checked_value(str(key), value) for value in wanted))
 

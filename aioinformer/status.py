@@ -7,7 +7,7 @@ once a minute while it lasts, with the decision taken. Never an object's body, n
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -24,13 +24,13 @@ from aioinformer.errors import (
 from aioinformer.transitions import After, Happening, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from aioinformer.audit import AuditReport
     from aioinformer.listwatch import ListWatch, Request, Step
     from aioinformer.packing import StorageStatus
 
-__all__ = ["FactoryStatus", "InformerState", "InformerStatus", "Monitor", "advice"]
+__all__ = ["FactoryStatus", "InformerState", "InformerStatus", "Monitor", "NamespaceStatus", "advice"]
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +55,8 @@ class InformerState(StrEnum):
     """The watch is being opened again, or a new snapshot fetched; reads show what was known before."""
     STALE = "stale"
     """No watch and no word from the server for a minute: reads show an old state."""
+    DEGRADED = "degraded"
+    """Of its several namespaces some are denied, missing or refused, and the others followed: ``status.namespaces`` says which."""
     DENIED = "denied"
     """401 or 403: somebody has to grant access. It goes on trying."""
     MISSING = "missing"
@@ -62,6 +64,24 @@ class InformerState(StrEnum):
     REFUSED = "refused"
     """400, 405, 415 or 422: the server does not take the request, such as its field selector. It goes on trying."""
     STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceStatus:
+    """One namespace's share of an informer on several. Durations are seconds, moments are UTC."""
+
+    state: InformerState
+    synced: bool
+    """Whether its objects are in the cache, as they are or were."""
+    resource_version: str
+    last_error: InformerError | None
+    last_error_at: datetime | None
+    attempts: int
+    """Failures in a row since the last progress."""
+    next_retry: float | None
+    """Seconds until the next attempt, ``None`` when none is waited for."""
+    age: float | None
+    """Seconds since the last proof of life from the server, ``None`` before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +112,21 @@ class InformerStatus:
     """How the objects are kept: how many are packed, how well, and if not, why."""
     failure: InformerError | None = None
     """The defect that stopped it, if one did."""
+    namespaces: Mapping[str, NamespaceStatus] = field(default_factory=dict[str, NamespaceStatus])
+    """For an informer on several namespaces, each one's own; what stands above is of all of them together."""
 
     @property
     def ready(self) -> bool:
-        """Whether its reads are fit to serve from: synced, and followed or about to be. A normal reconnect keeps it true."""
-        return self.synced and self.state in {InformerState.LIVE, InformerState.RESUMING}
+        """Whether its reads are fit to serve from: synced, and followed or about to be. A normal reconnect keeps it true.
+
+        So does a namespace that is denied while others are followed.
+        """
+        return self.synced and self.state in READY
+
+    @property
+    def degraded(self) -> Mapping[str, NamespaceStatus]:
+        """Of several namespaces those that are denied, missing or refused."""
+        return {name: status for name, status in self.namespaces.items() if status.state in TROUBLES}
 
     def explain(self) -> str:
         """One line: how it is doing and why."""
@@ -106,6 +136,7 @@ class InformerStatus:
             parts.append(f"{count}, the last: {self.last_error}")
         if self.next_retry is not None:
             parts.append(f"next try in {self.next_retry:.1f} s")
+        parts += [f"namespace {name} is {s.state}: {s.last_error}" for name, s in self.degraded.items()]
         return "; ".join(parts)
 
 
@@ -133,6 +164,9 @@ class FactoryStatus:
         head = f"the factory is {self.state}, {count}, {self.objects} objects"
         return "\n".join([head, *(status.explain() for status in self.informers)])
 
+
+READY = frozenset({InformerState.LIVE, InformerState.RESUMING, InformerState.DEGRADED})
+TROUBLES = frozenset({InformerState.DENIED, InformerState.MISSING, InformerState.REFUSED})
 
 _TROUBLES = {
     Happening.UNAUTHORIZED: InformerState.DENIED,

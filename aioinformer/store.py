@@ -3,6 +3,9 @@
 Watch events change it in place. A snapshot is staged beside it, page by page, and becomes the cache in one step when
 it is whole; what that changed is the difference between the two. An object that is unchanged (same uid and version)
 keeps its record, so a relist costs neither its bytes nor its index values again.
+
+Several collections may feed one store, each as a part with a name and a namespace of its own: their snapshots come and
+go independently, and each is compared with, and replaces, what is cached of its namespace.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from aioinformer.errors import InvalidOption, ObjectRejected
 from aioinformer.objects import digest, raw_metadata
 from aioinformer.packing import BURST, STAGED, Packer, StorageStatus
 from aioinformer.quarantine import Quarantined, forget_frames, origin
+from aioinformer.resource import oldest
+from aioinformer.staging import Staging, identity, replaced, within
 from aioinformer.table import SLICE, Index, Table
 from aioinformer.wire import decode_item
 
@@ -56,17 +61,17 @@ class Store:
         self._indexers = dict(indexers or {})
         self._packer = Packer(storage)
         self._live = Table(self._indexers, self._packer)
-        self._staged: Table | None = None
-        self._restaged: dict[str, None] = {}
-        self._set_aside_since: set[str] = set()
+        self._stagings: dict[str, Staging] = {}
         self._distrusted: frozenset[str] = frozenset()
-        self._doubted: frozenset[str] = frozenset()
         self.touched: set[str] | None = None
         """The keys that watch events were about since an auditor put a set here."""
         self.quarantine: dict[str, Quarantined] = {}
+        self.versions: dict[str, str] = {}
+        """Where each part stands."""
         self.resource_version = ""
+        """Where the cache stands: with several parts, where the one stands that is furthest behind."""
 
-    def apply(self, batch: Deltas) -> list[Change]:
+    def apply(self, batch: Deltas, part: str = "") -> list[Change]:
         """Take in watch events; what they changed, in order. Costs microseconds per event: slice what is longer."""
         changes: list[Change] = []
         for item in batch.items:
@@ -78,52 +83,60 @@ class Store:
             else:
                 self._touch(item.key)
                 self._set_aside(Quarantined(item.key, item.resource_version, item.error, item.raw_metadata))
-        self.resource_version = batch.resource_version or self.resource_version
+        if batch.resource_version:
+            self._reached(part, batch.resource_version)
         return changes
 
-    def begin_snapshot(self) -> None:
-        """Start staging; a snapshot already under way is dropped."""
-        self._staged = Table(self._indexers, self._packer)
-        self._doubted = self._distrusted
-        self._restaged = {}
-        self._set_aside_since = set()
+    def begin_snapshot(self, part: str = "") -> None:
+        """Start staging; a snapshot of this part that is already under way is dropped."""
+        self._stagings[part] = Staging(Table(self._indexers, self._packer), self._distrusted)
 
-    def stage(self, page: SnapshotPage) -> None:
+    def stage(self, page: SnapshotPage, part: str = "") -> None:
         """Take in some objects of the snapshot; the cache does not change yet."""
-        staged = self._staging()
+        staging = self._staging(part)
         for item in page.items:
             if isinstance(item, Delta):
-                self._stage(item, staged)
+                self._stage(item, staging)
             elif item.deleted:
-                self._unstage(item.key, staged)
+                self._unstage(item.key, staging)
             else:
-                self._set_aside(Quarantined(item.key, item.resource_version, item.error, item.raw_metadata))
-                self._keep_staged(item.key)
+                self._set_aside(Quarantined(item.key, item.resource_version, item.error, item.raw_metadata), staging)
+                self._keep_staged(item.key, staging)
 
-    def difference(self) -> Iterator[list[Change]]:
+    def difference(self, part: str = "", namespace: str | None = None) -> Iterator[list[Change]]:
         """What committing the snapshot will change, some at a time: removals first, then the rest in its order.
 
-        Nothing may be applied or staged until the snapshot is committed.
+        The snapshot is all there is of ``namespace``, and of nothing else; ``None``: of everything. Nothing may be applied
+        or staged until it is committed. Only into an empty store may it be committed without.
         """
-        live, staged = self._live.records, self._staging().records
-        for keys in _sliced(live):
-            yield [Change(key, live[key], None) for key in keys if key not in staged]
-        for keys in _sliced(self._restaged):
-            yield [
-                change
-                for key in keys
-                if not _equal(live.get(key), staged[key])
-                for change in _replaced(key, live.get(key), staged[key])
-            ]
+        return self._staging(part).difference(self._live, namespace)
 
-    def commit_snapshot(self, resource_version: str) -> Iterator[None]:
+    def commit_snapshot(self, resource_version: str, part: str = "", namespace: str | None = None) -> Iterator[None]:
         """The snapshot is whole: it is the cache from now on. What is returned lets go of the old one, a bit at a time."""
-        staged, old = self._staging(), self._live
-        self._live, self._staged, self._restaged = staged, None, {}
-        self._distrusted -= self._doubted
-        self.quarantine = {key: q for key, q in self.quarantine.items() if key in self._set_aside_since}
-        self.resource_version = resource_version
-        return old.dismantle()
+        staging = self._stagings.pop(part)
+        self._live, rest = staging.commit(self._live)
+        self._distrusted -= staging.doubted
+        self.quarantine = {
+            key: q for key, q in self.quarantine.items() if key in staging.set_aside or not within(key, namespace)
+        }
+        self._reached(part, resource_version)
+        return rest
+
+    def forget_part(self, part: str) -> None:
+        """Nothing more comes of this part: what is staged of it, and its version, count no more. What is cached stays."""
+        self._stagings.pop(part, None)
+        self.versions.pop(part, None)
+        self._reached("", "")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known of any object, be it cached or left out."""
+        return not (self._live.records or self._live.left_out)
+
+    @property
+    def namespaces(self) -> list[str]:
+        """The namespaces that something is cached of."""
+        return list(self._live.namespaces)
 
     def distrust(self, keys: Iterable[str]) -> None:
         """Take these objects from the next snapshot, even at the version that the cache has."""
@@ -150,7 +163,7 @@ class Store:
             return True
         return (
             not isinstance(read, Delta)
-            or _identity(read.record) != _identity(record)
+            or identity(read.record) != identity(record)
             or read.record.labels != record.labels
             or record.key != key
             or key not in live.namespaces.get(record.namespace, ())
@@ -225,8 +238,8 @@ class Store:
     @property
     def is_pressed(self) -> bool:
         """Whether so much waits to be packed that it cannot wait for a quiet moment."""
-        staged = self._staged
-        return self._live.waiting_bytes > BURST or (staged is not None and staged.waiting_bytes > STAGED)
+        staged = (staging.table.waiting_bytes for staging in self._stagings.values())
+        return self._live.waiting_bytes > BURST or any(waiting > STAGED for waiting in staged)
 
     @property
     def can_pack(self) -> bool:
@@ -240,7 +253,7 @@ class Store:
 
     @property
     def _tables(self) -> tuple[Table, ...]:
-        return (self._live,) if self._staged is None else (self._live, self._staged)
+        return (self._live, *(staging.table for staging in self._stagings.values()))
 
     def add_indexer(self, name: str, function: IndexFunction) -> None:
         """Index everything that is there, and whatever comes. What ``function`` raises passes through; nothing is added then.
@@ -304,7 +317,7 @@ class Store:
             self._live.leave_out(key, digest(record))
             return
         self._live.put(key, kept, values)
-        changes += _replaced(key, old, kept)
+        changes += replaced(key, old, kept)
 
     def _touch(self, key: str) -> None:
         if self.touched is not None:
@@ -329,45 +342,47 @@ class Store:
         except Exception:  # noqa: BLE001  # the user's function; what the object was is still known
             return old
 
-    def _stage(self, delta: Delta, staged: Table) -> None:
+    def _stage(self, delta: Delta, staging: Staging) -> None:
         record = delta.record
         key = record.key
         if delta.deleted:
-            self._unstage(key, staged)
+            self._unstage(key, staging)
             return
         live = self._live.records.get(key)
-        if live is not None and _same(live, record) and key not in self._doubted:
-            self._keep_staged(key)
+        if live is not None and _same(live, record) and key not in staging.doubted:
+            self._keep_staged(key, staging)
             return
-        if self._live.left_out and self._live.left_out.get(key) == digest(record) and key not in self._doubted:
-            self._leave_out_staged(key, record, staged)
+        if self._live.left_out and self._live.left_out.get(key) == digest(record) and key not in staging.doubted:
+            self._leave_out_staged(key, record, staging)
             return
-        prepared = self._prepare(key, record)
+        prepared = self._prepare(key, record, staging)
         if prepared is None:
-            self._keep_staged(key)
+            self._keep_staged(key, staging)
         elif prepared[0] is None:
-            self._leave_out_staged(key, record, staged)
+            self._leave_out_staged(key, record, staging)
         else:
-            staged.put(key, prepared[0], prepared[1])
-            self._restaged[key] = None
+            staging.table.put(key, prepared[0], prepared[1])
+            staging.restaged[key] = None
 
-    def _unstage(self, key: str, staged: Table) -> None:
+    def _unstage(self, key: str, staging: Staging) -> None:
         self.quarantine.pop(key, None)
-        staged.pop(key)
-        self._restaged.pop(key, None)
+        staging.table.pop(key)
+        staging.restaged.pop(key, None)
 
-    def _leave_out_staged(self, key: str, record: Stored, staged: Table) -> None:
-        self._unstage(key, staged)
-        staged.leave_out(key, digest(record))
+    def _leave_out_staged(self, key: str, record: Stored, staging: Staging) -> None:
+        self._unstage(key, staging)
+        staging.table.leave_out(key, digest(record))
 
-    def _keep_staged(self, key: str) -> None:
+    def _keep_staged(self, key: str, staging: Staging) -> None:
         """What the cache holds under this key goes over into the snapshot as it is."""
         live = self._live.records.get(key)
-        if live is not None and self._staged is not None:
-            self._staged.put(live.key, live, self._live.values_of(key))  # under the string that is in use already
-            self._restaged.pop(key, None)
+        if live is not None:
+            staging.table.put(live.key, live, self._live.values_of(key))  # under the string that is in use already
+            staging.restaged.pop(key, None)
 
-    def _prepare(self, key: str, record: Fresh) -> tuple[Fresh | None, dict[str, tuple[str, ...]]] | None:
+    def _prepare(
+        self, key: str, record: Fresh, staging: Staging | None = None
+    ) -> tuple[Fresh | None, dict[str, tuple[str, ...]]] | None:
         """The record to keep (``None``: leave it out) and its index values; ``None`` if it went into quarantine."""
         try:
             kept = record if self._admit is None else self._admit(record)
@@ -375,48 +390,37 @@ class Store:
         except Exception as error:  # noqa: BLE001  # the user's function, whatever it raises
             where = origin(error)
             forget_frames(error)
-            self._set_aside(Quarantined(key, record.resource_version, error, raw_metadata(record.raw), where))
+            self._set_aside(Quarantined(key, record.resource_version, error, raw_metadata(record.raw), where), staging)
             return None
         if self.quarantine:
             self.quarantine.pop(key, None)
         return kept, values
 
-    def _set_aside(self, it: Quarantined) -> None:
+    def _set_aside(self, it: Quarantined, staging: Staging | None = None) -> None:
         if self._strict:
             raise ObjectRejected(it.key, it.resource_version, it.error, it.where) from it.error
         self.quarantine[it.key] = it
-        self._set_aside_since.add(it.key)
+        if staging is not None:
+            staging.set_aside.add(it.key)
 
-    def _staging(self) -> Table:
-        if self._staged is None:
+    def _staging(self, part: str) -> Staging:
+        staging = self._stagings.get(part)
+        if staging is None:
             raise RuntimeError("no snapshot is under way: begin_snapshot() starts one")
-        return self._staged
+        return staging
 
-
-def _sliced(keys: Mapping[str, object]) -> Iterator[list[str]]:
-    iterator = iter(keys)
-    while part := list(islice(iterator, SLICE)):
-        yield part
+    def _reached(self, part: str, version: str) -> None:
+        """A part stands at a version."""
+        versions = self.versions
+        if version:
+            versions[part] = version
+        if len(versions) > 1:
+            version = oldest(versions.values())
+        self.resource_version = version or next(iter(versions.values()), "")
 
 
 def _same(a: Stored, b: Stored) -> bool:
     return a.resource_version == b.resource_version and a.uid == b.uid
-
-
-def _identity(record: Stored) -> tuple[str, str, str]:
-    return record.key, record.uid, record.resource_version
-
-
-def _equal(a: Stored | None, b: Stored) -> bool:
-    """Whether there is no difference, in whatever form they are kept."""
-    return a is b or (a is not None and _identity(a) == _identity(b) and a.labels == b.labels and a.raw == b.raw)
-
-
-def _replaced(key: str, old: Stored | None, new: Stored) -> list[Change]:
-    """One change, or two when another object stands under the same name: its predecessor's removal was missed."""
-    if old is not None and old.uid != new.uid:
-        return [Change(key, old, None), Change(key, None, new)]
-    return [Change(key, old, new)]
 
 
 def _values(function: IndexFunction, record: Stored) -> tuple[str, ...]:

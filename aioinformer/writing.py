@@ -62,7 +62,7 @@ class Writer(Lister[T]):
         self._timeout = timeout
         self._echoes: OrderedDict[tuple[str, str], None] = OrderedDict()
         namespaced = spec.builtin is not None and spec.builtin.namespaced
-        super().__init__(self._overlay, view, namespace=spec.namespace, namespaced=namespaced)
+        super().__init__(self._overlay, view, namespace=spec.one_namespace, namespaced=namespaced)
 
     def wrote(self, returned: object) -> T | None:
         """Lay what the API returned for a create, update, patch, or a delete that is not over yet, over the cache.
@@ -162,7 +162,9 @@ class Writer(Lister[T]):
 
 def _is_covered(record: Stored, spec: InformerSpec) -> bool:
     """Whether the server would send an object, as far as that can be told from here."""
-    return spec.namespace in {None, record.namespace} and spec.label_selector.matches(record.labels)
+    return (None in spec.namespaces or record.namespace in spec.namespaces) and spec.label_selector.matches(
+        record.labels
+    )
 
 
 def _record_of(returned: object, spec: InformerSpec) -> Record:

@@ -13,11 +13,12 @@ import sys
 import traceback
 from collections import defaultdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import compare_caches, compare_waiting
+from benchmarks import compare_caches, compare_loop, compare_waiting, stages
 from benchmarks.bare import WATCH, socket_span
 from benchmarks.clients import CLIENT_GO, COLUMNS, KUBE_RS, OURS, PYTHON_PEERS, Client, client_go
 from benchmarks.result import Result
@@ -112,11 +113,14 @@ def _socket(rounds: int) -> dict[str, list[dict[str, Any]]]:
 MEASURES: dict[str, Callable[[], list[Result]]] = {
     "events": events,
     "columns": columns,
+    "stages": partial(stages.measure, OURS),
     "sync": compare_caches.first_sync,
     "memory": compare_caches.memory,
     "million": compare_caches.million,
     "relist": compare_caches.relist,
-    "fanout": compare_caches.fanout,
+    "neighbour": compare_loop.neighbour,
+    "collecting": compare_loop.collecting,
+    "fanout": compare_loop.fanout,
     "idle": compare_waiting.idle,
     "latency": compare_waiting.latency,
     "imports": compare_waiting.imports,

@@ -1,4 +1,4 @@
-"""Comparison: how fast caches fill, what they weigh, and what a relist and many consumers cost."""
+"""Comparison: how fast caches fill, what they weigh, and what a relist costs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.servers import Recording, compiled_server, replay
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["BINS", "fanout", "first_sync", "memory", "million", "relist"]
+__all__ = ["BINS", "first_sync", "memory", "million", "relist", "share"]
 
 MIB = 1024 * 1024
 BINS = [10 ** (power / 4 - 5) for power in range(21)]
@@ -145,8 +145,8 @@ def relist(clients: Sequence[tuple[Client, int]] = BESIDE) -> list[Result]:
         details = {
             "objects": size,
             "events": line["events"],
-            "late p50 ms": _share(late, 0.5) * 1000,
-            "late p99.9 ms": _share(late, 0.999) * 1000,
+            "late p50 ms": share(late, 0.5) * 1000,
+            "late p99.9 ms": share(late, 0.999) * 1000,
             "late at most ms": late[-1] * 1000,
             "seconds": line["wall"],
         }
@@ -167,8 +167,9 @@ def relist(clients: Sequence[tuple[Client, int]] = BESIDE) -> list[Result]:
     return results
 
 
-def _share(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+def share(ordered: Sequence[float], of: float) -> float:
+    """The value that this share of them does not exceed."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * of))]
 
 
 def _histogram(values: list[float]) -> list[float]:
@@ -176,29 +177,3 @@ def _histogram(values: list[float]) -> list[float]:
     for value in values:
         counts[max(0, min(len(BINS) - 1, int((log10(max(value, 1e-9)) + 5) * 4)))] += 1
     return counts
-
-
-def fanout(events: int = 2_000, rounds: int = 3, clients: Sequence[Client] = (OURS, CLIENT_GO)) -> list[Result]:
-    """What each further consumer of an event costs: the same events, to one and to a hundred."""
-    results = []
-    with (
-        replay(Recording(1000), program=compiled_server()) as at_will,
-        replay(Recording(1000, events), program=compiled_server()) as at_once,
-    ):
-        for client in clients:
-            url = at_once if client is CLIENT_GO else at_will
-            lines = [client.run("fanout", url, events) for _ in range(rounds)]
-            each = [(line["100"]["cpu"] - line["1"]["cpu"]) / (99 * events) * 1e6 for line in lines]
-            results.append(
-                Result(
-                    "fan-out",
-                    f"{client.name}, per event and further consumer",
-                    median(each),
-                    "µs",
-                    min(each),
-                    max(each),
-                    rounds,
-                    versions=lines[0]["versions"],
-                )
-            )
-    return results

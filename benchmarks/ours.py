@@ -20,10 +20,14 @@ from kubernetes_asyncio.client import ApiClient, Configuration
 
 from aioinformer import Added, SharedInformerFactory, Updated
 from benchmarks.bare import WATCH, aiohttp_span
-from benchmarks.ours_cache import fanout, million, relist
+from benchmarks.ours_cache import million, relist
+from benchmarks.ours_collecting import collecting
+from benchmarks.ours_fanout import by_batches, by_event, fanout, handing_over
+from benchmarks.ours_neighbour import neighbour
 from benchmarks.ours_waiting import idle, latency
 from benchmarks.process import peak, quiet, resident
 from benchmarks.result import Span, versions
+from benchmarks.stages import stages
 from benchmarks.watch_events import Six, fields, key_and_labels, whole
 
 if TYPE_CHECKING:
@@ -119,7 +123,12 @@ MEASURES: dict[str, Callable[[str, int], Coroutine[Any, Any, Line]]] = {
     "first": first_event,
     "relist": relist,
     "million": million,
-    "fanout": fanout,
+    "fanout": partial(fanout, by_event),
+    "fanout-batches": partial(fanout, by_batches),
+    "handing-over": handing_over,
+    "neighbour": neighbour,
+    "collecting": collecting,
+    "stages": stages,
     "idle": idle,
     "latency": latency,
     "bare": bare,

@@ -1,4 +1,4 @@
-"""What a filled cache costs: a relist in vain, a million objects, a hundred subscribers. ``ours.py`` runs them."""
+"""What a filled cache costs: a relist in vain, a million objects. ``ours.py`` runs them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from aioinformer import Informer, KubeObject, Subscription
 
-__all__ = ["fanout", "million", "relist"]
+__all__ = ["million", "relist", "synced", "tell"]
 
 TICK = 0.001
 READS = 2000
@@ -147,30 +147,3 @@ async def _update(url: str, informer: Informer[KubeObject]) -> float:
                 if seen == UPDATES:
                     break
         return started.elapsed().cpu / UPDATES
-
-
-async def fanout(url: str, count: int) -> dict[str, Any]:
-    """The time that the same updates take with one subscriber and with a hundred, each of which reads the key."""
-    line: dict[str, Any] = {"count": count}
-    for subscribers in (1, 100):
-        async with synced(url, 1000) as informer:
-            readers = [
-                asyncio.create_task(_count(informer.events(replay=False, max_pending=count), count))
-                for _ in range(subscribers)
-            ]
-            await asyncio.sleep(0.1)
-            before, started = resident(), Span.now()
-            await tell(url, f"modify?events={count}")
-            await asyncio.gather(*readers)
-            line[str(subscribers)] = {**started.elapsed()._asdict(), "resident": resident() - before}
-    return line
-
-
-async def _count(subscription: Subscription[KubeObject], count: int) -> None:
-    async with subscription:
-        seen = 0
-        async for event in subscription:
-            if isinstance(event, Updated):
-                seen += 1
-                if seen == count:
-                    return

@@ -26,10 +26,13 @@ Line = dict[str, Any]
 CAPTIONS = {
     "watch events": "Watch events, from the wire to one consumer",
     "interpreters": "The same under other interpreters",
+    "stages": "Where a microsecond of a watch event goes",
     "first sync": "The first copy of 20,000 pods",
     "memory": "Resident memory per cached pod, streamed list, once things are quiet",
     "a million": "A million pods in one process, and what a read and an update cost beside a cache of a thousand",
     "relist": "A relist of what has not changed: peak of memory, events, and how late a 1 ms ticker came",
+    "neighbour": "How late another informer's events come, one every 5 ms, while 50,000 pods sync or relist on the same loop",
+    "collector": "Pauses of the garbage collector, by its own CPU time",
     "idle": "Informers with nothing to do, bookmarks on",
     "fan-out": "One event to a hundred consumers",
     "latency": "Write to event, real kube-apiserver",

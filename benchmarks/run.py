@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,13 @@ def main(names: list[str]) -> int:
     results: list[dict[str, Any]] = []
     failed = 0
     for name in names or MEASURES:
+        began = time.perf_counter()
         command = [sys.executable, "-m", f"benchmarks.{name}"]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  # ourselves
             for line in process.stdout or ():
                 print(line, end="", flush=True)
                 results.append(json.loads(line))
+        print(f"{name} took {time.perf_counter() - began:.0f} s", file=sys.stderr)
         failed += process.returncode != 0
     print(table(results))
     return failed

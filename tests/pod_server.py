@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
 
     from aioinformer.objects import KubeObject
+    from aioinformer.selectors import LabelSelector
 
 Document: TypeAlias = dict[str, Any]
 Part: TypeAlias = bytes | Exception
@@ -51,7 +52,10 @@ class Stream:
 class PodServer:
     """Writes reach the open watches at once, unless they are held back. Versions grow by one per write."""
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, namespace: str = NAMESPACE) -> None:
+        self.namespace = namespace
+        self.scopes: dict[tuple[str | None, str], PodServer] = {}
+        """What is there in other scopes, by namespace and label selector."""
         self.pods: dict[str, Document] = {}
         self.version = 100
         self.queries: list[dict[str, str]] = []
@@ -117,6 +121,9 @@ class PodServer:
     def metadata_only(self) -> Listing:
         return self.metadata
 
+    def scoped(self, namespace: str | None, label_selector: LabelSelector) -> PodServer:
+        return self.scopes[namespace, str(label_selector)]
+
     @property
     def streams(self) -> int:
         """How many snapshots were asked for."""
@@ -156,7 +163,7 @@ class PodServer:
 
     def _write(self, kind: str, name: str, uid: str, fields: Document) -> None:
         self.version += 1
-        metadata = {"name": name, "namespace": NAMESPACE, "uid": uid, "resourceVersion": str(self.version)}
+        metadata = {"name": name, "namespace": self.namespace, "uid": uid, "resourceVersion": str(self.version)}
         metadata |= fields.pop("metadata", {})
         self.pods[name] = {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, **fields}
         self._told(line(kind, self.pods[name]))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aioinformer import packing, store
-from aioinformer.applier import QUIET, Applier
+from aioinformer.applier import QUIET, Applier, Part, Queue
 from aioinformer.batches import Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage
 from aioinformer.events import Updated
 from aioinformer.fanout import Fanout
@@ -42,21 +42,25 @@ class Applying:
     """An applier at work on a queue."""
 
     def __init__(self) -> None:
-        self.queue: asyncio.Queue[Batch] = asyncio.Queue()
+        self.queue: Queue = asyncio.Queue()
+        self.part = Part()
         self.store = Store()
         self.fanout = Fanout()
         self.fanout.run()
         self.rings = 0
-        self.applier = Applier(self.store, self.fanout, self._rang)
+        self.applier = Applier(self.store, self.fanout, self._rang, self._committed)
 
     def _rang(self) -> None:
         self.rings += 1
+
+    def _committed(self) -> None:
+        self.fanout.synced(self.store.resource_version)
 
     async def take(self, *batches: Batch) -> None:
         """Put batches on the queue and wait until the applier has come to rest."""
         before = self.rings
         for batch in batches:
-            self.queue.put_nowait(batch)
+            self.queue.put_nowait((self.part, batch))
         while self.rings < before + len(batches):  # noqa: ASYNC110  # turns of the loop, not time
             await asyncio.sleep(0)
 
@@ -79,11 +83,11 @@ async def test_the_first_snapshot_syncs_and_later_ones_count() -> None:
     """It is in sync from the first commit on, and not before."""
     async with applying() as it:
         await it.take(SnapshotBegin(), SnapshotPage([*deltas(record("a", 1))]))
-        assert (it.applier.synced, len(it.store)) == (False, 0)
+        assert (it.fanout.is_synced, len(it.store)) == (False, 0)
         await it.take(SnapshotCommit("5"))
-        assert (it.applier.synced, it.applier.snapshots, len(it.store)) == (True, 1, 1)
+        assert (it.fanout.is_synced, it.part.snapshots, len(it.store)) == (True, 1, 1)
         await it.snapshot(9, record("b", 7))
-        assert (it.applier.snapshots, it.store.keys(), it.store.resource_version) == (2, ["n/b"], "9")
+        assert (it.part.snapshots, it.store.keys(), it.store.resource_version) == (2, ["n/b"], "9")
 
 
 async def test_a_snapshot_after_the_first_is_told_as_its_difference() -> None:
@@ -174,7 +178,7 @@ class TestPacking:
             while not it.store.storage.packed:  # noqa: ASYNC110  # virtual time
                 await asyncio.sleep(QUIET / 10)
             before = it.store.storage.packed
-            it.queue.put_nowait(Deltas([*deltas(*pods(5000, 1))], "5000"))
+            it.queue.put_nowait((it.part, Deltas([*deltas(*pods(5000, 1))], "5000")))
             for _ in range(3):
                 await asyncio.sleep(0)
             assert it.store.resource_version == "5000"
@@ -188,7 +192,8 @@ class TestPacking:
             await it.snapshot(5, *pods(0, 100))
             for number in range(100, 110):
                 loop = asyncio.get_running_loop()
-                loop.call_later(delay, it.queue.put_nowait, Deltas([*deltas(*pods(number, 1))], str(number)))
+                batch = Deltas([*deltas(*pods(number, 1))], str(number))
+                loop.call_later(delay, it.queue.put_nowait, (it.part, batch))
                 await asyncio.sleep(2 * QUIET)
             await asyncio.sleep(QUIET)
             assert (len(it.store), it.store.resource_version, it.store.storage.packed) == (110, "109", 110)

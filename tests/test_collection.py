@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from aioinformer.collection import Collection
-from aioinformer.errors import NetworkError, NotFound, UnknownResource
+from aioinformer.errors import NetworkError, NotFound, ServerError, UnknownResource
 from aioinformer.options import InformerSpec
 from aioinformer.resource import APIResource, GroupVersionResource, ResourceName
 from aioinformer.selectors import LabelSelector
@@ -30,6 +30,10 @@ class Wire:
         self.sent: list[tuple[str, dict[str, str], str]] = []
         self.compressed: list[bool] = []
         self.missing = False
+        self.missing_versions: set[str] = set()
+        self.served: list[str] | Exception = []
+        self.doubtful = False
+        self.refreshed = 0
         self.forgotten: list[APIResource] = []
         self.asked: list[ResourceName] = []
         self._answers = iter(answers)
@@ -38,12 +42,24 @@ class Wire:
     async def get(self, path: str, query: Mapping[str, str], *, accept: str, compressed: bool) -> AsyncGenerator[str]:
         self.sent.append((path, dict(query), accept))
         self.compressed.append(compressed)
-        if self.missing:
+        if self.missing or any(f"/{version}/" in path for version in self.missing_versions):
             raise NotFound(404)
         yield "the body"
 
     def forget(self, resource: APIResource) -> None:
         self.forgotten.append(resource)
+
+    async def refresh(self) -> None:
+        self.refreshed += 1
+        if isinstance(self.served, Exception):
+            raise self.served
+
+    def versions(self, group: str, resource: str) -> list[str]:
+        assert not isinstance(self.served, Exception)
+        return self.served
+
+    def is_doubtful(self, group: str) -> bool:
+        return self.doubtful
 
     async def resolve(self, name: ResourceName) -> APIResource:
         self.asked.append(name)
@@ -198,3 +214,76 @@ async def test_a_list_of_metadata_alone_is_asked_for_in_the_same_scope() -> None
         assert full[:2] == metadata[:2]
         assert full[2] == "application/json"
         assert metadata[2].startswith("application/json;as=PartialObjectMetadataList;")
+
+
+WIDGETS_V2 = replace(WIDGETS, gvr=GroupVersionResource("example.com", "v2", "widgets"))
+
+
+async def test_another_version_is_asked_at_once_when_the_one_that_was_found_is_gone() -> None:
+    """The same request, so that a watch goes on from where it was."""
+    wire = Wire(WIDGETS, WIDGETS_V2)
+    collection = wire.collection(ResourceName("widgets", None, "example.com"))
+    await opened(collection)
+    wire.missing_versions, wire.served = {"v1"}, ["v2"]
+    assert await opened(collection, watch="true", resourceVersion="7") == "the body"
+    assert [path for path, *_ in wire.sent[1:]] == [WIDGETS.gvr.path(), WIDGETS_V2.gvr.path()]
+    assert wire.sent[-1][1] == {"watch": "true", "resourceVersion": "7"}
+
+
+async def test_another_version_that_is_missing_too_is_a_404() -> None:
+    """There is one try, not a chase."""
+    wire = Wire(WIDGETS, WIDGETS_V2)
+    collection = wire.collection(ResourceName("widgets", None, "example.com"))
+    await opened(collection)
+    wire.missing, wire.served = True, ["v2"]
+    with pytest.raises(NotFound):
+        await opened(collection)
+    assert len(wire.sent) == 3
+
+
+@pytest.mark.parametrize(
+    ("served", "doubtful", "expected"),
+    [
+        ([], False, UnknownResource),
+        ([], True, NotFound),
+        (["v1"], False, NotFound),
+        (["v2"], False, NotFound),
+        (ServerError(503), False, NotFound),
+    ],
+    ids=["gone", "in doubt", "served after all", "in another version", "discovery is down"],
+)
+async def test_what_a_404_means_is_asked_of_discovery_once_it_was_served(
+    served: list[str] | Exception,
+    doubtful: bool,  # noqa: FBT001
+    expected: type[Exception],
+) -> None:
+    """Only a resource that is known to be gone, in all versions, is an unknown one."""
+    wire = Wire()
+    collection = wire.collection(GroupVersionResource("example.com", "v1", "widgets"))
+    await opened(collection)
+    wire.missing, wire.served, wire.doubtful = True, served, doubtful
+    with pytest.raises(NotFound) as failure:
+        await opened(collection)
+    assert type(failure.value) is expected
+    assert wire.refreshed == 1
+    assert ("v2 is: ask without a version" in str(failure.value)) == (served == ["v2"])
+
+
+async def test_what_was_never_served_is_not_asked_about() -> None:
+    """An informer that waits for its resource costs one request for each try."""
+    wire = Wire()
+    wire.missing = True
+    collection = wire.collection(GroupVersionResource("example.com", "v1", "widgets"))
+    for _ in range(3):
+        with pytest.raises(NotFound):
+            await opened(collection)
+    assert (wire.refreshed, len(wire.sent)) == (0, 3)
+
+
+async def test_another_scope_is_the_same_resource_elsewhere() -> None:
+    """What the factory's default let a cluster-scoped resource do without, several namespaces do not."""
+    wire = Wire(WIDGETS)
+    collection = wire.collection(PODS, namespace=("a", "b"), namespace_is_default=True)
+    await opened(collection.scoped("a", LabelSelector.parse("x=1")))
+    assert wire.sent[-1][:2] == ("/api/v1/namespaces/a/pods", {"labelSelector": "x=1"})
+    assert not collection.scoped("a", LabelSelector())._spec.namespace_is_default

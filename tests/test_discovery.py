@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from aioinformer.discovery import ACCEPT, Discovery
-from aioinformer.errors import Forbidden, MalformedResponse, NetworkError, ServerError, UnknownResource
+from aioinformer.errors import Forbidden, MalformedResponse, NetworkError, NotFound, ServerError, UnknownResource
 from aioinformer.resource import GroupVersionResource, ResourceName
 from aioinformer.transport import Transport
 
@@ -254,3 +254,40 @@ async def test_over_http_it_asks_for_the_aggregated_form_first(serve: Serve, cli
     assert accepts["/apis"].split(",")[0] == "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
     assert accepts["/apis"].endswith(",application/json")
     assert accepts["/apis/example.com/v1"] == "application/json"
+
+
+async def test_a_group_that_does_not_answer_is_in_doubt() -> None:
+    """Its resources may well be served: a name that is not found is then no unknown one."""
+    stale = aggregated(example_com=[], other_com=[WIDGETS])
+    stale["items"][0]["versions"] = [{"version": "v1", "freshness": "Stale"}]
+    discovery = Discovery(Server({"/api": NOTHING, "/apis": stale}))
+    await discovery.refresh()
+    assert discovery.doubtful == {("example.com", "v1")}
+    assert (discovery.is_doubtful("example.com"), discovery.is_doubtful("other.com")) == (True, False)
+    for name in ("gadgets", "gadgets.example.com"):
+        with pytest.raises(NotFound, match=r"may be among what is not served just now: example\.com/v1") as failure:
+            await discovery.resolve(ResourceName.parse(name))
+        assert not isinstance(failure.value, UnknownResource)
+    with pytest.raises(UnknownResource):
+        await discovery.resolve(ResourceName.parse("gadgets.other.com"))
+
+
+@pytest.mark.parametrize(("answer", "doubtful"), [(ServerError(503), True), (NotFound(404), False)])
+async def test_without_aggregation_a_group_is_in_doubt_unless_it_says_that_it_is_gone(
+    answer: Exception,
+    doubtful: bool,  # noqa: FBT001
+) -> None:
+    core: dict[str, Any] = {"kind": "APIVersions", "versions": []}
+    documents: Documents = {"/api": core, "/apis": groups("example.com"), "/apis/example.com/v1": answer}
+    discovery = Discovery(Server(documents))
+    await discovery.refresh()
+    assert discovery.is_doubtful("example.com") is doubtful
+
+
+async def test_the_versions_of_a_resource_are_those_of_its_group_alone() -> None:
+    """In the server's order of preference."""
+    two = resource("widgets", "Widget", versions=["v2", "v1"])
+    discovery = Discovery(Server({"/api": NOTHING, "/apis": aggregated(example_com=[two], other_com=[WIDGETS])}))
+    await discovery.refresh()
+    assert discovery.versions("example.com", "widgets") == ["v2", "v1"]
+    assert discovery.versions("example.com", "gadgets") == []

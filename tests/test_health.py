@@ -46,9 +46,9 @@ def test_no_informers_are_healthy() -> None:
 
 
 @pytest.mark.parametrize("state", InformerState)
-def test_live_and_resuming_are_healthy_and_nothing_else_is(state: InformerState) -> None:
+def test_live_resuming_and_degraded_are_healthy_and_nothing_else_is(state: InformerState) -> None:
     health = assess([status(state)], None)
-    assert bool(health) == (state in {InformerState.LIVE, InformerState.RESUMING})
+    assert bool(health) == (state in {InformerState.LIVE, InformerState.RESUMING, InformerState.DEGRADED})
     assert (str(health) == "ok") == bool(health)
 
 

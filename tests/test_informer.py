@@ -35,6 +35,8 @@ from aioinformer.resource import GroupVersionResource
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping
 
+    from aioinformer.selectors import LabelSelector
+
 pytestmark = pytest.mark.looptime
 
 PODS = GroupVersionResource("", "v1", "pods")
@@ -81,6 +83,9 @@ class Script:
 
     def metadata_only(self) -> Script:
         return self.metadata
+
+    def scoped(self, namespace: str | None, label_selector: LabelSelector) -> Script:
+        raise AssertionError("nothing here is rescoped")
 
     @asynccontextmanager
     async def open(self, query: Mapping[str, str]) -> AsyncGenerator[Script]:

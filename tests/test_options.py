@@ -9,7 +9,7 @@ from kubernetes_asyncio.client import V1Pod
 
 from aioinformer.errors import InvalidOption
 from aioinformer.objects import Fresh, KubeObject, Record
-from aioinformer.options import BUILT, InformerSpec, ModelView, check_seconds, index_function
+from aioinformer.options import BUILT, InformerSpec, ModelView, check_seconds, index_function, namespace_scope
 from aioinformer.resource import GroupVersionResource, ResourceName
 from aioinformer.selectors import LabelSelector
 
@@ -70,13 +70,16 @@ def test_options_that_can_work_are_taken(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"namespace": ""}, "namespace is one namespace's name, or None for all of them, not ''"),
-        ({"namespace": 5}, "namespace is one namespace's name"),
-        ({"namespace": ["a", "b"]}, "namespace is one namespace's name"),
-        ({"namespace": "a/b"}, "namespace is one namespace's name"),
-        ({"namespace": "../../nodes"}, "namespace is one namespace's name"),
-        ({"namespace": "Default"}, "namespace is one namespace's name"),
-        ({"namespace": "kube system"}, "namespace is one namespace's name"),
+        (
+            {"namespace": ""},
+            "namespace is a namespace's name, a list, tuple or set of some, or None for all of them, not ''",
+        ),
+        ({"namespace": 5}, "namespace is a namespace's name"),
+        ({"namespace": ("a", "B")}, "namespace is a namespace's name"),
+        ({"namespace": "a/b"}, "namespace is a namespace's name"),
+        ({"namespace": "../../nodes"}, "namespace is a namespace's name"),
+        ({"namespace": "Default"}, "namespace is a namespace's name"),
+        ({"namespace": "kube system"}, "namespace is a namespace's name"),
         ({"resync": 0}, "resync is a positive number of seconds"),
         ({"resync": -1.0}, "resync is a positive number of seconds"),
         ({"resync": float("nan")}, "resync is a positive number of seconds"),
@@ -101,6 +104,22 @@ def test_options_that_can_work_are_taken(options: dict[str, Any]) -> None:
 def test_an_option_that_cannot_work_is_named_with_what_can(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidOption, match=message.replace("(", r"\(")):
         spec(**options).checked()
+
+
+@pytest.mark.parametrize("several", [["b", "a"], ("a", "b", "a"), {"a", "b"}, frozenset({"b", "a"})])
+def test_the_same_namespaces_are_always_put_alike(several: Any) -> None:
+    assert namespace_scope(several) == ("a", "b")
+
+
+def test_one_namespace_is_no_several() -> None:
+    assert namespace_scope(["a"]) == namespace_scope("a") == "a"
+    assert namespace_scope(None) is None
+
+
+@pytest.mark.parametrize("wrong", [[], (), {"a": "b"}, ["a", 7], ["a", "B"], 7, iter("ab"), b"a"])
+def test_what_is_no_collection_of_namespaces_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidOption, match="namespace is a namespace's name, a list, tuple or set of some, or None"):
+        namespace_scope(wrong)
 
 
 def test_a_cluster_scoped_resource_has_no_namespace() -> None:
@@ -196,6 +215,7 @@ def test_options_that_contradict_each_other_are_named(
 def test_a_spec_reads_well() -> None:
     assert str(spec()) == "pods.v1"
     assert str(spec(namespace="default")) == "pods.v1 in default"
+    assert str(spec(namespace=("a", "b"))) == "pods.v1 in a, b"
     full = spec(namespace="default", label_selector=LabelSelector.parse("app=web"), field_selector="spec.nodeName=n1")
     assert str(full) == "pods.v1 in default (app=web, spec.nodeName=n1)"
 

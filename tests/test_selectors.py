@@ -249,7 +249,7 @@ def expression(**fields: Any) -> dict[str, Any]:
         ({"matchExpressions": ["a"]}, "an expression is a mapping with key, operator and values, not str"),
         (expression(operator="in", values=["x"]), "operator is one of In, NotIn, Exists, DoesNotExist, not 'in'"),
         (expression(values=["x"]), "operator is one of In, NotIn, Exists, DoesNotExist, not None"),
-        (expression(operator="In"), "In takes at least one of the values, for 'a'"),
+        (expression(operator="In"), "In takes at least one value, for 'a'"),
         (expression(operator="NotIn", values=[]), "NotIn takes at least one"),
         (expression(operator="Exists", values=["x"]), "Exists takes no values"),
         (expression(operator="In", values="xy"), "values is a list of label values, not 'xy'"),

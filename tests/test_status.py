@@ -258,5 +258,6 @@ def test_a_status_is_a_frozen_snapshot() -> None:
 
 
 def test_it_is_ready_when_synced_and_followed_or_about_to_be() -> None:
-    assert {state for state in InformerState if status(state).ready} == {InformerState.LIVE, InformerState.RESUMING}
+    ready = {InformerState.LIVE, InformerState.RESUMING, InformerState.DEGRADED}
+    assert {state for state in InformerState if status(state).ready} == ready
     assert not any(status(state, synced=False).ready for state in InformerState)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import compare_caches, compare_waiting, fairness, first_sync, memory, watch_events
+from benchmarks import compare_caches, compare_loop, compare_waiting, fairness, first_sync, memory, stages, watch_events
 from benchmarks.loop_clock import LoopClock
 from benchmarks.process import STATUS
 from benchmarks.result import Span, compared
@@ -70,7 +70,7 @@ def test_fairness(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_a_filled_cache_costs(capsys: pytest.CaptureFixture[str]) -> None:
     """In processes of their own, as beside other clients; of a relist that changes nothing, nothing comes out."""
     results = [
-        *compare_caches.fanout(5, 1, clients=[HERE]),
+        *compare_loop.fanout(5, 1, clients=[HERE]),
         *compare_caches.relist([(HERE, 30)]),
         *compare_caches.million(40, ours=HERE),
         *compare_waiting.first_event(1, clients=[HERE]),
@@ -80,6 +80,23 @@ def test_what_a_filled_cache_costs(capsys: pytest.CaptureFixture[str]) -> None:
     assert sum(by_variant["relist", "aioinformer"].series["ticks"]) > 0
     assert by_variant["a million", "aioinformer, 40 pods"].details["update µs"] > 0
     assert "aioinformer, per event and further consumer" in shown(results, capsys)
+
+
+def test_what_goes_on_beside_a_relist(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every phase sees events of the other informer, and the collector next to nothing of the cache."""
+    results = [*compare_loop.neighbour(30, ours=HERE), *compare_loop.collecting(40, ours=HERE)]
+    by_variant = {result.variant.removeprefix("aioinformer, "): result for result in results}
+    assert by_variant["a relist, all changed"].details["events"] > 0
+    assert by_variant["40 pods, all of it, forced"].value > 0
+    assert "3 first syncs at once" in shown(results, capsys)
+
+
+def test_the_stages_of_an_event(capsys: pytest.CaptureFixture[str]) -> None:
+    results = stages.measure(HERE, events=50, rounds=1)
+    costs = {result.variant: result.value for result in results}
+    assert {"a bare aiohttp read", "decode: lines to deltas", "the whole, async for"} <= set(costs)
+    assert all(cost > 0 for name, cost in costs.items() if not name.startswith("of it tasks"))  # which is a difference
+    assert "later: packing" in shown(results, capsys)
 
 
 def test_a_client_that_fails_says_why() -> None:
