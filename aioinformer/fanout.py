@@ -102,7 +102,7 @@ class Fanout:
     def _open(self) -> list[Subscription[Any]]:
         """Those still open; the others are forgotten, whoever else may hold them."""
         subscriptions = list(self._subscriptions)
-        for subscription in subscriptions:
-            if subscription.is_closed:
-                self._subscriptions.discard(subscription)
-        return [subscription for subscription in subscriptions if not subscription.is_closed]
+        open_ = [subscription for subscription in subscriptions if not subscription.is_closed]
+        if len(open_) < len(subscriptions):
+            self._subscriptions.difference_update(set(subscriptions).difference(open_))
+        return open_

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from aioinformer import Added, Deleted, Informer, KubeObject, Resynced, SharedInformerFactory, Synced, Updated
+from aioinformer import Added, Deleted, KubeObject, Resynced, SharedInformerFactory, Synced, Updated
 
 
 class Outcome(StrEnum):
@@ -54,19 +54,12 @@ class PodWatcher:
 
     def __init__(self, factory: SharedInformerFactory, scheduler: str, namespaces: Iterable[str]) -> None:
         selector = f"airflow-worker={scheduler},kubernetes_executor_done!=True"
-        self._informers = [
-            factory.informer("pods", namespace=namespace, label_selector=selector) for namespace in namespaces
-        ]
+        self._informer = factory.informer("pods", namespace=list(namespaces), label_selector=selector)
         self._reported: set[str] = set()
 
     async def run(self, report: Report) -> None:
         """Until it is cancelled. A namespace that denies access is waited for, and keeps nobody else waiting."""
-        async with asyncio.TaskGroup() as tasks:
-            for informer in self._informers:
-                tasks.create_task(self._follow(informer, report))
-
-    async def _follow(self, informer: Informer[KubeObject], report: Report) -> None:
-        async for event in informer.events():
+        async for event in self._informer.events():
             if isinstance(event, Synced | Resynced):
                 continue
             pod, outcome = event.object, outcome_of(event)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from aioinformer import packing, store
-from aioinformer.applier import Applier
+from aioinformer.applier import Applier, Part
 from aioinformer.batches import Batch, Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage
 from aioinformer.events import Updated
 from aioinformer.fanout import Fanout
@@ -135,14 +135,22 @@ class Cache:
     def __init__(self, storage: Any = "plain") -> None:
         self.count = Count()
         self.store = Store(storage=storage)
-        self.queue: asyncio.Queue[Batch] = asyncio.Queue()
+        self.queue: asyncio.Queue[tuple[Part, Batch]] = asyncio.Queue()
+        self.part = Part()
         self.fanout = Fanout()
         self.fanout.run()
         terms = Terms(Scope(None, LabelSelector.parse("")), replay=False, max_pending=10 * OBJECTS)
         self.events = Subscription(self.store, lambda record: record, terms)
         self.fanout.attach(self.events, "")
         self.applied = asyncio.Event()
-        self.applier = Applier(self.store, self.fanout, self._changed)
+        self.applier = Applier(self.store, self.fanout, self._changed, self._committed)
+
+    def _committed(self) -> None:
+        self.fanout.synced(self.store.resource_version)
+
+    def put(self, batch: Batch) -> None:
+        """Put a batch on the queue."""
+        self.queue.put_nowait((self.part, batch))
 
     def _changed(self) -> None:
         if self.queue.empty():
@@ -150,12 +158,12 @@ class Cache:
 
     def list(self, version: int, numbers: Iterable[int]) -> None:
         """Put a whole snapshot on the queue, in pages as the reflector makes them."""
-        self.queue.put_nowait(SnapshotBegin())
+        self.put(SnapshotBegin())
         numbers = list(numbers)
         for start in range(0, len(numbers), DECODED):
             records: Any = [Counted(self.count, number, version) for number in numbers[start : start + DECODED]]
-            self.queue.put_nowait(SnapshotPage([Delta(False, each) for each in records]))
-        self.queue.put_nowait(SnapshotCommit(str(version)))
+            self.put(SnapshotPage([Delta(False, each) for each in records]))
+        self.put(SnapshotCommit(str(version)))
 
     async def apply(self) -> None:
         """Return when the queue has been emptied."""
@@ -231,7 +239,7 @@ async def test_packing_takes_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     records = [Record(f"n/{n}", str(n), "1", {}, body.encode()) for n, body in enumerate(bodies)]
     cache.store.apply(Deltas([Delta(False, each) for each in records], "1"))
-    cache.queue.put_nowait(SnapshotBegin())
+    cache.put(SnapshotBegin())
     running = asyncio.create_task(cache.applier.run(cache.queue))  # it packs at once: too much waits
     async with passing(lambda: cache.store.storage.packed) as meanwhile:
         while cache.store.storage.packed < OBJECTS:  # noqa: ASYNC110  # as above
