@@ -169,10 +169,13 @@ class Feed:
                 return report
 
     def _changed(self) -> None:
-        """The state may be another one: while the resource is missing, whoever knows is to say when it comes."""
+        """The state may be another one: while the resource is missing, whoever knows is to say when it comes.
+
+        Built-in resources do not come and go but with their server.
+        """
         if self.state is not InformerState.MISSING:
             self._unparked()
-        elif self._unpark is None and self._presence is not None and self._reflector is not None:
+        elif self._unpark is None and self._presence and self._reflector and not self.spec.builtin:
             self._unpark = self._presence.park(self.spec.resource, self._reflector.hurry)
         self._tell()
 

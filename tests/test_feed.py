@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from aioinformer import Informer, InformerState, KubeObject, NotFound, UnknownResource
+from aioinformer import GroupVersionResource, Informer, InformerState, KubeObject, NotFound, UnknownResource
 from aioinformer.options import InformerSpec
 from tests.audited import in_words, keys, subscribed, told
 from tests.pod_server import PODS, PodServer
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
 pytestmark = pytest.mark.looptime
+
+
+WIDGETS = GroupVersionResource("example.com", "v1", "widgets")
 
 
 class Porter:
@@ -40,7 +43,7 @@ class Porter:
 
 @asynccontextmanager
 async def following(server: PodServer, porter: Porter) -> AsyncGenerator[Informer[KubeObject]]:
-    informer: Informer[KubeObject] = Informer(InformerSpec(PODS).checked())
+    informer: Informer[KubeObject] = Informer(InformerSpec(WIDGETS).checked())
     async with anyio.create_task_group() as tasks:
         informer.start(tasks, server, porter)
         yield informer
@@ -53,13 +56,13 @@ async def test_it_parks_while_its_resource_is_missing_and_starts_when_it_is_woke
     server.refusal = NotFound(404)
     async with following(server, porter) as informer:
         await asyncio.sleep(1)
-        assert (informer.status.state, porter.story) == (InformerState.MISSING, ["parked pods.v1"])
+        assert (informer.status.state, porter.story) == (InformerState.MISSING, ["parked widgets.v1.example.com"])
         server.refusal = None
         asked = len(server.queries)
         porter.waiting[0]()
         await asyncio.sleep(0.1)
         assert (informer.status.state, len(server.queries)) == (InformerState.LIVE, asked + 1)
-        assert porter.story == ["parked pods.v1", "left"]
+        assert porter.story == ["parked widgets.v1.example.com", "left"]
 
 
 async def test_woken_in_vain_it_stays_parked_and_waits_on() -> None:
@@ -73,7 +76,7 @@ async def test_woken_in_vain_it_stays_parked_and_waits_on() -> None:
             porter.waiting[0]()
             await asyncio.sleep(1)
         assert len(server.queries) == asked + 3
-        assert (informer.status.state, porter.story) == (InformerState.MISSING, ["parked pods.v1"])
+        assert (informer.status.state, porter.story) == (InformerState.MISSING, ["parked widgets.v1.example.com"])
 
 
 async def test_waking_one_that_does_not_wait_is_harmless() -> None:
@@ -92,13 +95,25 @@ async def test_waking_one_that_does_not_wait_is_harmless() -> None:
         assert server.streams == 1 + 1  # the one that was refused, and one
 
 
+async def test_a_built_in_resource_is_not_waited_for() -> None:
+    """It comes with its server or not at all, and is tried at the slow end of the backoff."""
+    server, porter = PodServer("a"), Porter()
+    server.refusal = NotFound(404)
+    informer: Informer[KubeObject] = Informer(InformerSpec(PODS).checked())
+    async with anyio.create_task_group() as tasks:
+        informer.start(tasks, server, porter)
+        await asyncio.sleep(100)
+        assert (informer.status.state, porter.story) == (InformerState.MISSING, [])
+        tasks.cancel_scope.cancel()
+
+
 async def test_closing_it_leaves_the_porter() -> None:
     server, porter = PodServer("a"), Porter()
     server.refusal = NotFound(404)
     async with following(server, porter) as informer:
         await asyncio.sleep(1)
         await informer.aclose()
-        assert porter.story == ["parked pods.v1", "left"]
+        assert porter.story == ["parked widgets.v1.example.com", "left"]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ UNUSED_PORT = 1
 def dice(monkeypatch: pytest.MonkeyPatch) -> None:
     """The n-th informer draws what ``asked_at`` draws with seed n."""
     seeds = count()
-    monkeypatch.setattr("aioinformer.mirror.ListWatch", lambda _, **options: ListWatch(Random(next(seeds)), **options))
+    monkeypatch.setattr("aioinformer.feed.ListWatch", lambda _, **options: ListWatch(Random(next(seeds)), **options))
 
 
 class Counting:

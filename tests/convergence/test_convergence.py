@@ -32,7 +32,7 @@ CONVERGENCE = settings(
 )
 LIVING = (Informer, SharedInformerFactory, Subscription, ApiServer, ClientSession, asyncio.Task, asyncio.Transport)
 
-SLICING = ("applier", "audit", "fanout", "reflector", "store")
+SLICING = ("applier", "audit", "fanout", "reflector", "staging", "store")
 """Rooms that take turns between slices; slices are small here, as if there were thousands of objects, not a dozen."""
 
 
@@ -40,7 +40,8 @@ SLICING = ("applier", "audit", "fanout", "reflector", "store")
 def seeded(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """Time-outs and jitter are drawn from the generator that Hypothesis seeds, so that an example does the same again."""
     dice = SimpleNamespace(Random=lambda: random.Random(random.random()), uniform=random.uniform)
-    monkeypatch.setattr("aioinformer.mirror.random", dice)
+    for room in ("feed", "mirror"):
+        monkeypatch.setattr(f"aioinformer.{room}.random", dice)
     for room in SLICING:
         monkeypatch.setattr(f"aioinformer.{room}.SLICE", 2)
     monkeypatch.setattr("aioinformer.packing.WORTHWHILE", 3000)  # bytes: some examples have that much, others never

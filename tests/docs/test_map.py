@@ -33,7 +33,14 @@ def test_the_methods_it_names_exist(cell: str) -> None:
 
 def test_the_options_it_names_exist() -> None:
     """Of a factory, an informer or a subscription."""
-    options = {*get_type_hints(InformerOptions), "max_pending", "overflow", "final_state_known", "label_selector", "namespaces"}
+    options = {
+        *get_type_hints(InformerOptions),
+        "max_pending",
+        "overflow",
+        "final_state_known",
+        "label_selector",
+        "namespaces",
+    }
     named = set(re.findall(r"`(?:[^`]*\()?(\w+)=", " ".join(OURS)))
     assert named - options == set()
 
