@@ -5,7 +5,7 @@ InformerError
 ├── InvalidOption               an argument that cannot work (also a ValueError)
 │   ├── InvalidSelector         a label selector that does not parse
 │   └── InformerConflict        the same informer asked for with options that contradict each other
-├── NotRunning                  used outside ``async with`` (also a RuntimeError)
+├── NotRunning                  used outside ``async with``, or outside its event loop (also a RuntimeError)
 ├── InformerClosed              the informer was stopped while somebody waited on it
 ├── CacheSyncError              the first sync cannot succeed as things stand: 401, 403, 404, ...
 ├── CacheSyncTimeout            it did not succeed in time (also a TimeoutError)
@@ -85,7 +85,7 @@ class InformerConflict(InvalidOption):
 
 
 class NotRunning(InformerError, RuntimeError):
-    """A factory or informer was used before ``async with`` or after it ended."""
+    """A factory or informer was used before ``async with`` or after it ended, or elsewhere than in its event loop."""
 
 
 class InformerClosed(InformerError):

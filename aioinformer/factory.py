@@ -122,7 +122,7 @@ class SharedInformerFactory(Groups):
         Raises:
             InvalidOption: an option that does not exist or cannot work, or a name that is none.
             InformerConflict: there is such an informer, with other options.
-            NotRunning: the factory has ended.
+            NotRunning: the factory has ended, or runs in another thread's event loop.
         """
         informer = self._shared(asked_for(resource, model, options, self._defaults), options)
         self._leases.keep(informer)
@@ -195,12 +195,27 @@ class SharedInformerFactory(Groups):
         if known is not None and not known.is_stopped:
             check_conflict(self._specs[spec.identity], spec, options)
             return known
+        self._check_loop(spec)
         informer: Informer[Any] = Informer(spec, self._claim)
         self._informers[spec.identity] = informer
         self._specs[spec.identity] = spec
         if self._tasks is not None:
             self._start(informer, spec)
         return informer
+
+    def _check_loop(self, spec: InformerSpec) -> None:
+        """What is started at once can only be started where the factory runs."""
+        if self._supervisor is None or self._tasks is None:
+            return
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is not self._supervisor.get_loop():
+            raise NotRunning(
+                f"the factory does not run in this thread: ask for {spec} in its event loop, from another thread by "
+                "loop.call_soon_threadsafe or asyncio.run_coroutine_threadsafe"
+            )
 
     def _retire(self, informer: Informer[Any]) -> None:
         """Stop an informer that nobody uses any more, and forget it."""

@@ -351,3 +351,11 @@ async def test_waiting_on_what_has_not_been_started_fails_at_once(client: ApiCli
     with pytest.raises(NotRunning, match="async with"):
         await factory.wait_for_cache_sync()
     assert repr(factory) == "<SharedInformerFactory ended informers=0>"
+
+
+async def test_another_thread_is_told_where_to_ask_and_leaves_nothing_half_made(client: ApiClient) -> None:
+    async with SharedInformerFactory(client) as factory:
+        with pytest.raises(NotRunning, match=r"does not run in this thread: ask for pods\.v1 in its event loop"):
+            await asyncio.to_thread(factory.informer, "pods")
+        assert factory.informers == ()
+        await factory.core.v1.pods.wait_for_cache_sync(timeout=PATIENCE)
