@@ -29,7 +29,7 @@ from aioinformer.resource import GroupVersionResource
 from aioinformer.served import ResourceChanges, ServedResources
 from aioinformer.status import FactoryStatus
 from aioinformer.transport import Transport
-from aioinformer.waiting import until_all_reach
+from aioinformer.waiting import check_timeout, until_all_reach
 
 if TYPE_CHECKING:
     from collections import abc
@@ -232,8 +232,10 @@ class SharedInformerFactory(Groups):
         Raises:
             CacheSyncTimeout: not all were in time; says which, and why.
             CacheSyncError: the server refuses one, and waiting would not help (unless ``keep_waiting``).
+            InvalidOption: ``timeout`` is no number of seconds.
             NotRunning: the factory is not running.
         """
+        check_timeout(timeout)
         if self._tasks is None or self._ended:
             raise NotRunning("the factory is not running: wait for the sync within its 'async with'")
         informers = self.informers

@@ -21,7 +21,7 @@ from aioinformer.selectors import LabelSelector
 from aioinformer.states import StateChanges
 from aioinformer.status import advice
 from aioinformer.subscription import DEFAULT_MAX_PENDING, Overflow, Scope, Subscription, Terms
-from aioinformer.waiting import check_timeout, until_holds
+from aioinformer.waiting import check_keys, check_timeout, until_holds
 from aioinformer.writing import Writer
 
 if TYPE_CHECKING:
@@ -278,9 +278,11 @@ class Informer(Generic[T]):
         Raises:
             CacheSyncTimeout: not in time; says the last error, the attempts, and when the next one is.
             CacheSyncError: the server refuses, and waiting would not help.
+            InvalidOption: ``timeout`` is no number of seconds.
             InformerClosed: the informer was stopped.
             NotRunning: the factory is not running.
         """
+        check_timeout(timeout)
         self._mirror.check_running()
 
         def settled() -> bool:
@@ -335,7 +337,7 @@ class Informer(Generic[T]):
             NotRunning: the factory is not running.
             WaitTimeout: not within ``timeout`` seconds; says which part of a condition did not hold, and how things stood.
             InformerClosed: the informer was stopped.
-            InvalidOption: ``what`` is none of these, or the condition cannot be answered by this informer.
+            InvalidOption: ``what`` is none of these, or cannot be answered by this informer.
             Exception: whatever the predicate raised.
         """
         check_timeout(timeout)
@@ -344,6 +346,8 @@ class Informer(Generic[T]):
             return {key: self._view(record) for key, record in found.items()}
         if not (isinstance(what, str) or callable(what)):  # pyright: ignore[reportUnnecessaryComparison]  # callers without a type checker
             raise InvalidOption(f"what to wait for is a key, a predicate or a condition, not {what!r}")
+        if isinstance(what, str):
+            check_keys(self._spec, (what,))
         self._mirror.check_running()
         deadline = asyncio.timeout(timeout)
         try:
@@ -421,10 +425,11 @@ class Informer(Generic[T]):
         wait for no more than that one's watch.
 
         Raises:
-            InvalidOption: it is not a resource version that can be compared.
+            InvalidOption: it is not a resource version that can be compared, or not a namespace or timeout that can work.
             WaitTimeout: not within ``timeout`` seconds.
             InformerClosed: the informer was stopped.
         """
+        check_timeout(timeout)
         try:
             reached = at_least(resource_version)
         except ValueError as error:

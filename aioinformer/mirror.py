@@ -21,6 +21,7 @@ from aioinformer.bell import Bell
 from aioinformer.errors import InformerClosed, InformerError, NotRunning, ObjectRejected
 from aioinformer.fanout import Fanout
 from aioinformer.feed import Feed
+from aioinformer.options import check_path
 from aioinformer.overview import newest_failure, overall, overall_age, overall_stale_at, per_namespace
 from aioinformer.status import InformerState, InformerStatus
 from aioinformer.store import Store
@@ -204,6 +205,7 @@ class Mirror:
 
     async def save(self, path: str | PathLike[str]) -> None:
         """Write the cache to a file; see ``Informer.snapshot_to``."""
+        check_path("snapshot_to", path)
         self.spec.check_savable("snapshot_to")
         self.check_running()
         if self._source is None or not self.synced:

@@ -167,6 +167,8 @@ class InformerSpec:
         ):
             if value not in get_args(choices):
                 raise InvalidOption(f"{option} is one of {', '.join(get_args(choices))}, not {value!r}")
+        for option in ("metadata_only", "strict", "compress_lists", "keep_managed_fields"):
+            check_flag(option, getattr(self, option))
         if not _is_a(int, self.page_size) or self.page_size < 0:
             raise InvalidOption(f"page_size is a number of objects, or 0 for all at once, not {self.page_size!r}")
         self._check_what_is_selected_and_done()
@@ -181,8 +183,7 @@ class InformerSpec:
     def _check_restore_from(self) -> None:
         if self.restore_from is None:
             return
-        if not _is_a((str, os.PathLike), self.restore_from):
-            raise InvalidOption(f"restore_from is the path of a file, not {self.restore_from!r}")
+        check_path("restore_from", self.restore_from)
         self.check_savable("restore_from")
 
     def check_savable(self, option: str) -> None:
@@ -207,7 +208,9 @@ class InformerSpec:
             raise InvalidOption(f"field_selector is a string such as 'spec.nodeName=n1', not {self.field_selector!r}")
         if self.transform is not None and not callable(self.transform):
             raise InvalidOption(f"transform is a function of a dict, not {self.transform!r}")
-        if not _is_a(Mapping, self.indexers) or not all(callable(indexer) for indexer in self.indexers.values()):
+        if not _is_a(Mapping, self.indexers) or not all(
+            _is_a(str, name) and callable(indexer) for name, indexer in self.indexers.items()
+        ):
             raise InvalidOption(f"indexers maps names to functions of an object, not {self.indexers!r}")
 
     def conflicts_with(self, other: InformerSpec, given: Collection[str]) -> list[str]:
@@ -298,6 +301,26 @@ def check_seconds(option: str, value: float) -> None:
     """
     if not (_is_a((int, float), value) and 0 < value < float("inf")):
         raise InvalidOption(f"{option} is a positive number of seconds, or None, not {value!r}")
+
+
+def check_path(option: str, value: object) -> None:
+    """Refuse what is no path.
+
+    Raises:
+        InvalidOption: it is neither a string nor a path.
+    """
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise InvalidOption(f"{option} is the path of a file, not {value!r}")
+
+
+def check_flag(option: str, value: object) -> None:
+    """Refuse what is neither yes nor no.
+
+    Raises:
+        InvalidOption: it is not a bool.
+    """
+    if not isinstance(value, bool):
+        raise InvalidOption(f"{option} is True or False, not {value!r}")
 
 
 def index_function(indexer: Indexer, view: View) -> IndexFunction:

@@ -140,6 +140,8 @@ class Terms:
     overflow: Overflow = "coalesce"
 
     def __post_init__(self) -> None:
+        if not _is_a_flag(self.replay):
+            raise InvalidOption(f"replay is True or False, not {self.replay!r}")
         if not _is_count(self.max_pending):
             raise InvalidOption(f"max_pending is a whole number of events, at least 1, not {self.max_pending!r}")
         if self.overflow not in get_args(Overflow):
@@ -155,10 +157,14 @@ def _namespaces(namespace: str | Collection[str] | None) -> tuple[str, ...] | No
         names = (namespace,) if isinstance(namespace, str) else tuple(dict.fromkeys(namespace))
     except TypeError:
         names = ()
-    if not names or not all(isinstance(name, str) for name in names):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+    if not names or not all(isinstance(name, str) and name for name in names):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
         raise InvalidOption(f"namespace is one namespace, several, or None for all, not {namespace!r}")
     return names
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and value >= 1
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_a_flag(value: object) -> bool:
+    return isinstance(value, bool)

@@ -222,7 +222,10 @@ class SnapshotFile:
 
     def _block(self) -> list[bytes]:
         packed = self._part()
-        joined = zlib.decompress(packed) if packed else b""
+        try:
+            joined = zlib.decompress(packed) if packed else b""
+        except zlib.error as error:  # the sum is right: it was written so
+            raise SnapshotRefused(f"its objects cannot be unpacked: {error}") from None
         block: list[bytes] = []
         start = 0
         while start < len(joined):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aioinformer.objects import Stored
     from aioinformer.options import InformerSpec
 
-__all__ = ["Versioned", "check_timeout", "until_all_reach", "until_holds"]
+__all__ = ["Versioned", "check_keys", "check_timeout", "until_all_reach", "until_holds"]
 
 
 class Versioned(Protocol):
@@ -47,6 +47,22 @@ def check_timeout(timeout: float | None) -> None:
         raise InvalidOption(f"timeout is a number of seconds, or None to wait for ever, not {timeout!r}")
 
 
+def check_keys(spec: InformerSpec, keys: tuple[str, ...]) -> None:
+    """Refuse keys of which an informer like this can tell nothing.
+
+    Raises:
+        InvalidOption: one has no namespace and needs one, or has one that is not covered.
+    """
+    builtin = spec.builtin
+    for key in keys:
+        if builtin is not None and builtin.namespaced is not ("/" in key):
+            example = "default/web" if builtin.namespaced else "web"
+            raise InvalidOption(f"{key!r} is no key of {spec}: those look like {example!r}")
+        namespace = key.rpartition("/")[0]
+        if namespace and None not in spec.namespaces and namespace not in spec.namespaces:
+            raise InvalidOption(f"{key!r} is outside {spec}, which cannot tell whether there is such an object")
+
+
 async def until_holds(mirror: Mirror, condition: Condition, timeout: float | None) -> dict[str, Stored]:  # noqa: ASYNC109  # the error says why
     """Wait until a condition holds; the objects that it is about, by key, as they are at that moment.
 
@@ -54,7 +70,7 @@ async def until_holds(mirror: Mirror, condition: Condition, timeout: float | Non
         NotRunning, InvalidOption, WaitTimeout, InformerClosed: see ``Informer.wait_for``.
     """
     mirror.check_running()
-    _check_keys(mirror.spec, condition.keys)
+    check_keys(mirror.spec, condition.keys)
     wait = _Wait(mirror, condition)
     deadline = asyncio.timeout(timeout)
     try:
@@ -126,11 +142,3 @@ class _Wait:
         if self._begun is None:
             return "there was no sync yet"
         return self._begun.standing(self._mirror.store)
-
-
-def _check_keys(spec: InformerSpec, keys: tuple[str, ...]) -> None:
-    builtin = spec.builtin
-    for key in keys:
-        if builtin is not None and builtin.namespaced is not ("/" in key):
-            example = "default/web" if builtin.namespaced else "web"
-            raise InvalidOption(f"{key!r} is no key of {spec}: those look like {example!r}")

@@ -28,11 +28,25 @@ def test_several_namespaces_are_each_ones_objects() -> None:
     assert [record("a", namespace=namespace) in some for namespace in ("l", "m", "n")] == [False, True, True]
 
 
-@pytest.mark.parametrize("namespace", [[], 7, ["n", 7]])
+@pytest.mark.parametrize("namespace", [[], 7, ["n", 7], "", ["n", ""]])
 def test_what_is_no_namespace_is_refused_at_once(namespace: Any) -> None:
     """Nothing would ever come."""
     with pytest.raises(InvalidOption, match="namespace is one namespace, several, or None"):
         Scope(namespace, EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("terms", "message"),
+    [
+        ({"replay": "no"}, "replay is True or False, not 'no'"),
+        ({"max_pending": True}, "max_pending is a whole number of events, at least 1, not True"),
+        ({"max_pending": 0.5}, "max_pending is a whole number"),
+        ({"overflow": "drop"}, "overflow is 'coalesce' .* or 'error', not 'drop'"),
+    ],
+)
+def test_terms_that_cannot_work_are_refused_at_once(terms: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidOption, match=message):
+        Terms(Scope(None, EVERYTHING), **terms)
 
 
 def test_a_predicate_that_is_none_is_refused_at_once() -> None:

@@ -191,3 +191,18 @@ async def test_a_version_that_does_not_compare_is_refused() -> None:
     wrong: Any = "5"
     with pytest.raises(InvalidOption, match="timeout"):
         await until_all_reach([], "5", timeout=wrong)
+
+
+async def test_a_key_outside_the_namespaces_is_refused() -> None:
+    """``deleted`` would hold at once, whether or not there is such an object."""
+    async with Running(Script().snapshot(9), namespace="d") as informer:
+        for what in ("e/a", exists("d/a") | deleted("e/a")):
+            with pytest.raises(InvalidOption, match=r"'e/a' is outside pods\.v1 in d, which cannot tell"):
+                await informer.wait_for(what)
+
+
+async def test_a_key_without_its_namespace_is_refused_where_it_could_never_come() -> None:
+    async with Running(Script().snapshot(9)) as informer:
+        for what in ("a", deleted("a")):
+            with pytest.raises(InvalidOption, match=r"'a' is no key of pods\.v1: those look like 'default/web'"):
+                await informer.wait_for(what)

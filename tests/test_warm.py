@@ -301,6 +301,14 @@ async def test_a_transforming_informer_is_not_saved(tmp_path: Path) -> None:
             await informer.snapshot_to(tmp_path / "cache")
 
 
+async def test_what_is_no_path_is_refused() -> None:
+    async with Mirroring(PodServer("a")) as informer:
+        for wrong in (7, None, ""):
+            nowhere: Any = wrong
+            with pytest.raises(InvalidOption, match="snapshot_to is the path of a file, not"):
+                await informer.snapshot_to(nowhere)
+
+
 objects = st.dictionaries(
     st.from_regex("[a-z0-9]{1,8}", fullmatch=True),
     st.tuples(
