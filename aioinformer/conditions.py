@@ -178,7 +178,10 @@ class HasCondition(_OfObject):
 
     def _reported(self, record: Stored) -> tuple[_Reported | None, bool]:
         """The condition, and whether it is about the present generation of the object."""
-        obj = _CONDITIONED.decode(record.raw)
+        try:
+            obj = _CONDITIONED.decode(record.raw)
+        except msgspec.ValidationError as error:
+            raise InvalidOption(f"{record.key} has no conditions as Kubernetes writes them: {error}") from None
         status = obj.status or _Status()
         for reported in status.conditions or ():
             if reported.type.lower() == self.type.lower():
@@ -332,6 +335,7 @@ def condition(key: str, type: str, status: str = "True") -> Condition:  # noqa: 
 
     As in ``kubectl wait --for=condition=…``: case does not matter, and a condition about an earlier generation of the
     object than the present one does not count.
+    Waiting raises ``InvalidOption`` where the object's ``status.conditions`` are something else.
     """
     return HasCondition(key, type, status)
 

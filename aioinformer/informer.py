@@ -63,7 +63,7 @@ class Informer(Generic[T]):
         self._bell = self._mirror.bell
         builtin = spec.builtin
         namespaced = builtin is not None and builtin.namespaced
-        self.lister: Lister[T] = Lister(self._store, self._view, namespace=spec.one_namespace, namespaced=namespaced)
+        self.lister: Lister[T] = Lister(self._store, self._view, namespace=lambda: self.namespace, namespaced=namespaced)
         """The same reads as an object of their own, to hand to code that only reads."""
 
     @property
@@ -401,7 +401,6 @@ class Informer(Generic[T]):
             if self._claim is not None:
                 self._claim(self, spec.checked())
             self._spec = spec.checked()
-            self.lister.rescoped(spec.one_namespace)
             self._mirror.rescope(spec)
         await self._bell.until(lambda: self._mirror.stopped or self._mirror.settled)
         self._mirror.check_alive()

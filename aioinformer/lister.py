@@ -46,20 +46,26 @@ class Records(Protocol):
     def __contains__(self, key: object) -> bool: ...
 
 
+def _none() -> str | None:
+    """What goes without saying in an informer that is not on one namespace."""
+    return None
+
+
 class Lister(Generic[T]):
     """Reads of one informer's cache. Before the first sync it is empty."""
 
     def __init__(
-        self, store: Records, view: Callable[[Stored], T], *, namespace: str | None = None, namespaced: bool = False
+        self,
+        store: Records,
+        view: Callable[[Stored], T],
+        *,
+        namespace: Callable[[], str | None] = _none,
+        namespaced: bool = False,
     ) -> None:
         self._store = store
         self._view = view
         self._namespace = namespace
         self._namespaced = namespaced
-
-    def rescoped(self, namespace: str | None) -> None:
-        """Another namespace goes without saying from now on. For the informer to call."""
-        self._namespace = namespace
 
     def get(self, name: str, namespace: str | None = None) -> T | None:
         """The object, or ``None``. ``name`` may also be a whole key, ``"namespace/name"``.
@@ -70,7 +76,7 @@ class Lister(Generic[T]):
             InvalidOption: the resource is known to have namespaces, the informer is on all of them, and none is given.
         """
         if namespace is None and "/" not in name:
-            namespace = self._namespace
+            namespace = self._namespace()
             if namespace is None and self._namespaced:
                 raise InvalidOption(
                     f"which namespace's {name!r}? Give get(name, namespace), or a key such as 'default/{name}'"

@@ -62,7 +62,7 @@ class Writer(Lister[T]):
         self._timeout = timeout
         self._echoes: OrderedDict[tuple[str, str], None] = OrderedDict()
         namespaced = spec.builtin is not None and spec.builtin.namespaced
-        super().__init__(self._overlay, view, namespace=spec.one_namespace, namespaced=namespaced)
+        super().__init__(self._overlay, view, namespace=lambda: mirror.spec.one_namespace, namespaced=namespaced)
 
     def wrote(self, returned: object) -> T | None:
         """Lay what the API returned for a create, update, patch, or a delete that is not over yet, over the cache.

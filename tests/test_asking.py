@@ -83,6 +83,18 @@ async def test_a_rescoped_informer_is_found_by_its_new_scope(factory: SharedInfo
     assert ({o.key for o in informer}, {o.key for o in other}) == ({"default/x", "kube-system/x"}, {"default/x"})
 
 
+async def test_a_name_alone_is_of_the_namespace_that_it_is_rescoped_to(factory: SharedInformerFactory) -> None:
+    """Also for a writer that was there before."""
+    config_maps = factory.informer("configmaps", namespace="default")
+    await config_maps.wait_for_cache_sync(timeout=PATIENCE)
+    readers = (config_maps, config_maps.lister, config_maps.writing())
+    await config_maps.rescope(namespaces="kube-system")
+    for reader in readers:
+        found = reader.get("x")
+        assert found is not None
+        assert found.key == "kube-system/x"
+
+
 async def test_a_scope_that_another_informer_has_is_a_conflict(factory: SharedInformerFactory) -> None:
     """Neither of them changes; when the other one has been closed, its scope is free."""
     one, other = factory.informer("configmaps", namespace="default"), factory.core.v1.configmaps
