@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from aioinformer.errors import InvalidOption
+from aioinformer.functions import is_function
 from aioinformer.objects import KubeObject
 from aioinformer.rollouts import rollout_progress
 
@@ -225,7 +226,7 @@ class Satisfies(_OfObject):
 
     def __post_init__(self) -> None:
         _OfObject.__post_init__(self)
-        if not callable(self.predicate):
+        if not is_function(self.predicate):
             raise InvalidOption(f"predicate is a function of an object, not {self.predicate!r}")
 
     def holds(self, cache: Cached) -> bool:

@@ -13,6 +13,7 @@ from aioinformer.conditions import Condition
 from aioinformer.errors import CacheSyncError, CacheSyncTimeout, InvalidOption, WaitTimeout
 from aioinformer.events import Added, Resynced, Updated
 from aioinformer.explaining import Explanation, explain
+from aioinformer.functions import is_function
 from aioinformer.lister import Lister
 from aioinformer.mirror import Mirror
 from aioinformer.options import check_seconds, index_function, namespace_scope
@@ -63,7 +64,9 @@ class Informer(Generic[T]):
         self._bell = self._mirror.bell
         builtin = spec.builtin
         namespaced = builtin is not None and builtin.namespaced
-        self.lister: Lister[T] = Lister(self._store, self._view, namespace=lambda: self.namespace, namespaced=namespaced)
+        self.lister: Lister[T] = Lister(
+            self._store, self._view, namespace=lambda: self.namespace, namespaced=namespaced
+        )
         """The same reads as an object of their own, to hand to code that only reads."""
 
     @property
@@ -196,7 +199,7 @@ class Informer(Generic[T]):
         Raises:
             InvalidOption: there is an index of this name, or what was given is no function.
         """
-        if not callable(indexer):
+        if not is_function(indexer):
             raise InvalidOption(f"indexer is a function of an object, or one of aioinformer.indexers, not {indexer!r}")
         self._store.add_indexer(name, index_function(indexer, self._view))
 
@@ -310,7 +313,7 @@ class Informer(Generic[T]):
 
     def _judged_by(self, where: Callable[[T], object] | None) -> Callable[[Any], object] | None:
         view = self._view
-        return where if where is None or not callable(where) else lambda record: where(view(record))
+        return where if where is None or not is_function(where) else lambda record: where(view(record))
 
     @overload
     async def wait_for(self, what: Condition, timeout: float | None = None) -> dict[str, T]: ...  # noqa: ASYNC109  # as above
@@ -344,7 +347,7 @@ class Informer(Generic[T]):
         if isinstance(what, Condition):
             found = await until_holds(self._mirror, what, timeout)
             return {key: self._view(record) for key, record in found.items()}
-        if not (isinstance(what, str) or callable(what)):  # pyright: ignore[reportUnnecessaryComparison]  # callers without a type checker
+        if not (isinstance(what, str) or is_function(what)):
             raise InvalidOption(f"what to wait for is a key, a predicate or a condition, not {what!r}")
         if isinstance(what, str):
             check_keys(self._spec, (what,))

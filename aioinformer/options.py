@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, get_args
 import msgspec
 
 from aioinformer.errors import InvalidOption
+from aioinformer.functions import is_function
 from aioinformer.indexers import ReadyMade
 from aioinformer.listwatch import PAGE_SIZE, InitialList
 from aioinformer.models import model_builder
@@ -161,14 +162,7 @@ class InformerSpec:
         for option, seconds in (("resync", self.resync), ("audit", self.audit)):
             if seconds is not None:
                 check_seconds(option, seconds)
-        for option, value, choices in (
-            ("initial_list", self.initial_list, InitialList),
-            ("storage", self.storage, Storage),
-        ):
-            if value not in get_args(choices):
-                raise InvalidOption(f"{option} is one of {', '.join(get_args(choices))}, not {value!r}")
-        for option in ("metadata_only", "strict", "compress_lists", "keep_managed_fields"):
-            check_flag(option, getattr(self, option))
+        self._check_choices()
         if not _is_a(int, self.page_size) or self.page_size < 0:
             raise InvalidOption(f"page_size is a number of objects, or 0 for all at once, not {self.page_size!r}")
         self._check_what_is_selected_and_done()
@@ -179,6 +173,16 @@ class InformerSpec:
             except TypeError as error:
                 raise InvalidOption(f"model: {error}") from None
         return self
+
+    def _check_choices(self) -> None:
+        for option, value, choices in (
+            ("initial_list", self.initial_list, InitialList),
+            ("storage", self.storage, Storage),
+        ):
+            if value not in get_args(choices):
+                raise InvalidOption(f"{option} is one of {', '.join(get_args(choices))}, not {value!r}")
+        for option in ("metadata_only", "strict", "compress_lists", "keep_managed_fields"):
+            check_flag(option, getattr(self, option))
 
     def _check_restore_from(self) -> None:
         if self.restore_from is None:
@@ -206,10 +210,10 @@ class InformerSpec:
     def _check_what_is_selected_and_done(self) -> None:
         if self.field_selector is not None and not _is_a(str, self.field_selector):
             raise InvalidOption(f"field_selector is a string such as 'spec.nodeName=n1', not {self.field_selector!r}")
-        if self.transform is not None and not callable(self.transform):
+        if self.transform is not None and not is_function(self.transform):
             raise InvalidOption(f"transform is a function of a dict, not {self.transform!r}")
         if not _is_a(Mapping, self.indexers) or not all(
-            _is_a(str, name) and callable(indexer) for name, indexer in self.indexers.items()
+            _is_a(str, name) and is_function(indexer) for name, indexer in self.indexers.items()
         ):
             raise InvalidOption(f"indexers maps names to functions of an object, not {self.indexers!r}")
 

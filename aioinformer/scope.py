@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from aioinformer.batches import Change
 from aioinformer.errors import InvalidOption
+from aioinformer.functions import is_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -146,7 +147,7 @@ class Terms:
             raise InvalidOption(f"max_pending is a whole number of events, at least 1, not {self.max_pending!r}")
         if self.overflow not in get_args(Overflow):
             raise InvalidOption(f"overflow is 'coalesce' (merge events per key) or 'error', not {self.overflow!r}")
-        if self.scope.where is not None and not callable(self.scope.where):
+        if self.scope.where is not None and not is_function(self.scope.where):
             raise InvalidOption(f"where is a function of an object, not {self.scope.where!r}")
 
 
@@ -157,13 +158,17 @@ def _namespaces(namespace: str | Collection[str] | None) -> tuple[str, ...] | No
         names = (namespace,) if isinstance(namespace, str) else tuple(dict.fromkeys(namespace))
     except TypeError:
         names = ()
-    if not names or not all(isinstance(name, str) and name for name in names):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+    if not names or not all(map(_is_text, names)):
         raise InvalidOption(f"namespace is one namespace, several, or None for all, not {namespace!r}")
     return names
 
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 def _is_a_flag(value: object) -> bool:

@@ -445,13 +445,13 @@ async def test_bad_terms_of_a_subscription_are_named(terms: dict[str, Any], mess
             informer.events(**terms)
 
 
-@pytest.mark.parametrize("timeout", ["5", -1, True, float("nan")])
-async def test_what_is_no_time_to_wait_is_refused_by_every_wait(timeout: Any) -> None:
+@pytest.mark.parametrize("seconds", ["5", -1, True, float("nan")])
+async def test_what_is_no_time_to_wait_is_refused_by_every_wait(seconds: Any) -> None:
     async with Running(Script().snapshot(9)) as informer:
         for wait in (
-            informer.wait_for_cache_sync(timeout),
-            informer.wait_for("d/a", timeout),
-            informer.wait_for_version("9", timeout),
+            informer.wait_for_cache_sync(seconds),
+            informer.wait_for("d/a", seconds),
+            informer.wait_for_version("9", seconds),
         ):
             with pytest.raises(InvalidOption, match="timeout is a number of seconds, or None"):
                 await wait

@@ -118,6 +118,15 @@ async def test_a_file_of_another_format_says_so(tmp_path: Path) -> None:
         await read(path)
 
 
+async def test_what_cannot_be_unpacked_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sum proves that it is as it was written, not that it was written right."""
+    path = tmp_path / "cache"
+    monkeypatch.setattr(zlib, "compress", lambda data, _: data)
+    await write(path, b"{}")
+    with pytest.raises(SnapshotRefused, match="cannot be unpacked"):
+        await read(path)
+
+
 async def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
     """There may be Secrets inside."""
     path = tmp_path / "cache"

@@ -208,7 +208,9 @@ async def test_a_key_without_its_namespace_is_refused_where_it_could_never_come(
                 await informer.wait_for(what)
 
 
-@pytest.mark.parametrize("status", [{"conditions": {"Ready": True}}, {"conditions": [{"type": "Ready", "status": True}]}, "up"])
+@pytest.mark.parametrize(
+    "status", [{"conditions": {"Ready": True}}, {"conditions": [{"type": "Ready", "status": True}]}, "up"]
+)
 async def test_conditions_that_are_not_kubernetes_own_are_no_answer(status: Any) -> None:
     """A custom resource may have anything there."""
     async with Running(Script().snapshot(9, pod("a", 1, status=status))) as informer:
