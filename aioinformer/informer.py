@@ -5,24 +5,21 @@ What keeps the cache like the server is its ``Mirror``.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from aioinformer.conditions import Condition
-from aioinformer.errors import CacheSyncError, CacheSyncTimeout, InvalidOption, WaitTimeout
-from aioinformer.events import Added, Resynced, Updated
+from aioinformer.errors import CacheSyncError, InvalidOption
 from aioinformer.explaining import Explanation, explain
 from aioinformer.functions import is_function
 from aioinformer.lister import Lister
 from aioinformer.mirror import Mirror
 from aioinformer.options import check_seconds, index_function, namespace_scope
-from aioinformer.resource import at_least
 from aioinformer.selectors import LabelSelector
 from aioinformer.states import StateChanges
 from aioinformer.status import advice
 from aioinformer.subscription import DEFAULT_MAX_PENDING, Overflow, Scope, Subscription, Terms
-from aioinformer.waiting import check_keys, check_timeout, until_holds
+from aioinformer.waiting import until_found, until_holds, until_reached, until_synced
 from aioinformer.writing import Writer
 
 if TYPE_CHECKING:
@@ -285,31 +282,7 @@ class Informer(Generic[T]):
             InformerClosed: the informer was stopped.
             NotRunning: the factory is not running.
         """
-        check_timeout(timeout)
-        self._mirror.check_running()
-
-        def settled() -> bool:
-            return (
-                (self._mirror.synced and (self._mirror.complete or not keep_waiting))
-                or self._mirror.stopped
-                or (not keep_waiting and self._mirror.blocked_by is not None)
-            )
-
-        try:
-            async with asyncio.timeout(timeout):
-                await self._bell.until(settled)
-        except TimeoutError:
-            raise CacheSyncTimeout(
-                f"not synced after {timeout:g} s: {self.explain_sync()}", {str(self._spec): self.status.last_error}
-            ) from None
-        if self._mirror.synced and not self._mirror.stopped:
-            return
-        blocked_by = self._mirror.blocked_by
-        if blocked_by is None:
-            raise self._mirror.closed_error()
-        raise CacheSyncError(
-            f"cannot sync: {self.explain_sync()}; {advice(blocked_by)}", {str(self._spec): blocked_by}
-        ) from blocked_by
+        await until_synced(self._mirror, timeout, keep_waiting=keep_waiting)
 
     def _judged_by(self, where: Callable[[T], object] | None) -> Callable[[Any], object] | None:
         view = self._view
@@ -343,29 +316,10 @@ class Informer(Generic[T]):
             InvalidOption: ``what`` is none of these, or cannot be answered by this informer.
             Exception: whatever the predicate raised.
         """
-        check_timeout(timeout)
         if isinstance(what, Condition):
             found = await until_holds(self._mirror, what, timeout)
             return {key: self._view(record) for key, record in found.items()}
-        if not (isinstance(what, str) or is_function(what)):
-            raise InvalidOption(f"what to wait for is a key, a predicate or a condition, not {what!r}")
-        if isinstance(what, str):
-            check_keys(self._spec, (what,))
-        self._mirror.check_running()
-        deadline = asyncio.timeout(timeout)
-        try:
-            async with deadline, self.events() as events:
-                async for event in events:
-                    if isinstance(event, Added | Updated | Resynced) and (
-                        event.key == what if isinstance(what, str) else what(event.object)
-                    ):
-                        return event.object
-        except TimeoutError:
-            if not deadline.expired():
-                raise  # it is the predicate's own
-            wanted = f"object {what!r}" if isinstance(what, str) else "object that meets the predicate"
-            raise WaitTimeout(f"no {wanted} among {self._spec} within {timeout:g} s: {self.explain_sync()}") from None
-        raise self._mirror.closed_error()
+        return await until_found(self._mirror, self.events, what, timeout)
 
     async def rescope(
         self,
@@ -431,26 +385,7 @@ class Informer(Generic[T]):
             WaitTimeout: not within ``timeout`` seconds.
             InformerClosed: the informer was stopped.
         """
-        check_timeout(timeout)
-        try:
-            reached = at_least(resource_version)
-        except ValueError as error:
-            raise InvalidOption(str(error)) from None
-        if namespace is not None and self.namespaces and namespace not in self.namespaces:
-            raise InvalidOption(f"namespace {namespace!r} is none of those of {self._spec}")
-        stands_at = self._mirror.version_of
-        if not reached(stands_at(namespace)):
-            self._mirror.check_running()
-        try:
-            async with asyncio.timeout(timeout):
-                await self._bell.until(lambda: self._mirror.stopped or reached(stands_at(namespace)))
-        except TimeoutError:
-            raise WaitTimeout(
-                f"{self._spec} stands at version {stands_at(namespace) or 'none'} and did not reach {resource_version} "
-                f"within {timeout:g} s: {self.explain_sync()}"
-            ) from None
-        if not reached(stands_at(namespace)):
-            raise self._mirror.closed_error()
+        await until_reached(self._mirror, resource_version, timeout, namespace=namespace)
 
     async def snapshot_to(self, path: str | PathLike[str]) -> None:
         """Save the cache, as of now, to a file that ``restore_from=`` starts from; also after the informer was stopped.

@@ -1,22 +1,36 @@
-"""Waiting until a condition holds of an informer's cache."""
+"""Waiting for what an informer's cache will hold: its first sync, an object, a condition, a version."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from aioinformer.errors import InvalidOption, WaitTimeout
+from aioinformer.errors import CacheSyncError, CacheSyncTimeout, InvalidOption, WaitTimeout
+from aioinformer.events import Added, Resynced, Updated
+from aioinformer.functions import is_function
 from aioinformer.resource import at_least
+from aioinformer.status import advice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from aioinformer.conditions import Condition
     from aioinformer.mirror import Mirror
     from aioinformer.objects import Stored
     from aioinformer.options import InformerSpec
+    from aioinformer.subscription import Subscription
 
-__all__ = ["Versioned", "check_keys", "check_timeout", "until_all_reach", "until_holds"]
+__all__ = [
+    "Versioned",
+    "check_timeout",
+    "until_all_reach",
+    "until_found",
+    "until_holds",
+    "until_reached",
+    "until_synced",
+]
+
+T = TypeVar("T")
 
 
 class Versioned(Protocol):
@@ -47,7 +61,7 @@ def check_timeout(timeout: float | None) -> None:
         raise InvalidOption(f"timeout is a number of seconds, or None to wait for ever, not {timeout!r}")
 
 
-def check_keys(spec: InformerSpec, keys: tuple[str, ...]) -> None:
+def _check_keys(spec: InformerSpec, keys: tuple[str, ...]) -> None:
     """Refuse keys of which an informer like this can tell nothing.
 
     Raises:
@@ -63,14 +77,105 @@ def check_keys(spec: InformerSpec, keys: tuple[str, ...]) -> None:
             raise InvalidOption(f"{key!r} is outside {spec}, which cannot tell whether there is such an object")
 
 
+async def until_synced(mirror: Mirror, timeout: float | None, *, keep_waiting: bool) -> None:  # noqa: ASYNC109  # the error says why
+    """Wait until the initial state is in the cache; see ``Informer.wait_for_cache_sync``."""
+    check_timeout(timeout)
+    mirror.check_running()
+
+    def settled() -> bool:
+        return (
+            (mirror.synced and (mirror.complete or not keep_waiting))
+            or mirror.stopped
+            or (not keep_waiting and mirror.blocked_by is not None)
+        )
+
+    try:
+        async with asyncio.timeout(timeout):
+            await mirror.bell.until(settled)
+    except TimeoutError:
+        status = mirror.status
+        raise CacheSyncTimeout(
+            f"not synced after {timeout:g} s: {status.explain()}", {str(mirror.spec): status.last_error}
+        ) from None
+    if mirror.synced and not mirror.stopped:
+        return
+    blocked_by = mirror.blocked_by
+    if blocked_by is None:
+        raise mirror.closed_error()
+    raise CacheSyncError(
+        f"cannot sync: {mirror.status.explain()}; {advice(blocked_by)}", {str(mirror.spec): blocked_by}
+    ) from blocked_by
+
+
+async def until_found(
+    mirror: Mirror,
+    subscribe: Callable[[], Subscription[T]],
+    what: str | Callable[[T], bool],
+    timeout: float | None,  # noqa: ASYNC109  # the error says why
+) -> T:
+    """Wait for an object by its key or a predicate; see ``Informer.wait_for``."""
+    check_timeout(timeout)
+    if isinstance(what, str):
+        _check_keys(mirror.spec, (what,))
+    elif not is_function(what):
+        raise InvalidOption(f"what to wait for is a key, a predicate or a condition, not {what!r}")
+    mirror.check_running()
+    deadline = asyncio.timeout(timeout)
+    try:
+        async with deadline, subscribe() as events:
+            async for event in events:
+                if isinstance(event, Added | Updated | Resynced) and (
+                    event.key == what if isinstance(what, str) else what(event.object)
+                ):
+                    return event.object
+    except TimeoutError:
+        if not deadline.expired():
+            raise  # it is the predicate's own
+        wanted = f"object {what!r}" if isinstance(what, str) else "object that meets the predicate"
+        raise WaitTimeout(f"no {wanted} among {mirror.spec} within {timeout:g} s: {mirror.status.explain()}") from None
+    raise mirror.closed_error()
+
+
+async def until_reached(
+    mirror: Mirror,
+    version: str,
+    timeout: float | None,  # noqa: ASYNC109  # the error says why
+    *,
+    namespace: str | None,
+) -> None:
+    """Wait until the cache has reached a version; see ``Informer.wait_for_version``."""
+    check_timeout(timeout)
+    try:
+        reached = at_least(version)
+    except ValueError as error:
+        raise InvalidOption(str(error)) from None
+    covered = mirror.spec.namespaces
+    if namespace is not None and None not in covered and namespace not in covered:
+        raise InvalidOption(f"namespace {namespace!r} is none of those of {mirror.spec}")
+    stands_at = mirror.version_of
+    if not reached(stands_at(namespace)):
+        mirror.check_running()
+    try:
+        async with asyncio.timeout(timeout):
+            await mirror.bell.until(lambda: mirror.stopped or reached(stands_at(namespace)))
+    except TimeoutError:
+        raise WaitTimeout(
+            f"{mirror.spec} stands at version {stands_at(namespace) or 'none'} and did not reach {version} "
+            f"within {timeout:g} s: {mirror.status.explain()}"
+        ) from None
+    if not reached(stands_at(namespace)):
+        raise mirror.closed_error()
+
+
 async def until_holds(mirror: Mirror, condition: Condition, timeout: float | None) -> dict[str, Stored]:  # noqa: ASYNC109  # the error says why
     """Wait until a condition holds; the objects that it is about, by key, as they are at that moment.
 
     Raises:
         NotRunning, InvalidOption, WaitTimeout, InformerClosed: see ``Informer.wait_for``.
     """
+    check_timeout(timeout)
     mirror.check_running()
-    check_keys(mirror.spec, condition.keys)
+    _check_keys(mirror.spec, condition.keys)
     wait = _Wait(mirror, condition)
     deadline = asyncio.timeout(timeout)
     try:
