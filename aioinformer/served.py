@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from weakref import WeakSet
 
 from aioinformer.bell import Bell
-from aioinformer.errors import CacheSyncError, InformerError
+from aioinformer.errors import InformerError
 from aioinformer.resource import APIResource, GroupVersionResource, ResourceName
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class ServedResources:
                 await self._look()
                 await definitions.wait_for_cache_sync()
                 await self._watch(definitions)
-            except CacheSyncError as error:
+            except InformerError as error:  # refused, or stopped by a defect
                 self._may_watch = False
                 logger.info("new resources are found by asking discovery every %g s: %s", POLL, error)
             finally:

@@ -18,7 +18,9 @@ from aioinformer import (
     Synced,
     UnknownResource,
 )
+from aioinformer.batches import Delta
 from aioinformer.served import POLL, RARE_POLL
+from aioinformer.store import Store
 from aioinformer.testing import ApiServer
 from tests.audited import in_words, told
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from aioinformer import Informer, KubeObject
+    from aioinformer.batches import Change, Deltas
     from aioinformer.served import ResourceChange, ResourceChanges
 
 pytestmark = pytest.mark.looptime
@@ -127,6 +130,28 @@ async def test_without_the_right_to_definitions_discovery_is_polled(
     async with asyncio.timeout(POLL + PROMPT):
         await informers[0].wait_for_cache_sync(keep_waiting=True)
     assert not informers[1].synced
+
+
+async def test_a_defect_in_following_definitions_costs_nobody_else_their_informer(
+    server: ApiServer, factory: SharedInformerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Discovery is polled from then on."""
+    apply = Store.apply
+
+    def fails_for_definitions(store: Store, batch: Deltas, part: str = "") -> list[Change]:
+        if any(isinstance(item, Delta) and item.record.key == f"widgets.{GROUP}" for item in batch.items):
+            raise ZeroDivisionError
+        return apply(store, batch, part)
+
+    pods, widgets = factory.core.v1.pods, factory.informer(f"widgets.v1.{GROUP}")
+    await pods.wait_for_cache_sync()
+    await until_parked(widgets)
+    await asyncio.sleep(1)
+    monkeypatch.setattr(Store, "apply", fails_for_definitions)
+    server.create(DEFINITIONS, definition("v1"))
+    async with asyncio.timeout(2 * POLL):
+        await widgets.wait_for_cache_sync(keep_waiting=True)
+    assert not pods.is_stopped
 
 
 async def test_nobody_asks_when_nobody_wants_to_know(server: ApiServer, factory: SharedInformerFactory) -> None:

@@ -66,6 +66,20 @@ async def test_a_closed_informer_is_made_anew_while_others_go_on(
     assert other.status.state == "live"
 
 
+async def test_a_lease_ends_its_watch_with_the_last_user(cluster: Cluster, factory: SharedInformerFactory) -> None:
+    """Two who use it share one watch; when both have left the server has none of it."""
+    await cluster.create(CONFIGMAPS, "one")
+    before = await cluster.backend.open_watches(cluster, CONFIGMAPS)
+    async with factory.lease("configmaps", linger=0) as leased:
+        async with factory.lease("configmaps", linger=0) as same:
+            assert same is leased
+            await leased.wait_for_cache_sync(PATIENCE)
+        assert [o.name for o in leased] == ["one"]
+        assert await cluster.backend.open_watches(cluster, CONFIGMAPS) == before + 1
+    await cluster.until(lambda: _watches_are(cluster, before))
+    assert leased.is_stopped
+
+
 async def test_three_hundred_informers_on_one_client(cluster: Cluster, client: ApiClient) -> None:
     """No watch queues behind a connection limit: all sync, and all hear of a change."""
     before = await cluster.backend.open_watches(cluster, CONFIGMAPS)
