@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aioinformer.errors import InvalidOption
 from aioinformer.journal import fate
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Explanation:
 
 def explain(key: str, mirror: Mirror) -> Explanation:
     """Everything that is known of a key, as of now. Asks no function of the user's, and no server."""
+    if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+        raise InvalidOption(f"key is an object's, such as 'default/web' or 'node-1', not {key!r}")
     record = mirror.store.get(key)
     return Explanation(
         key,

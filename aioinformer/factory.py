@@ -24,11 +24,11 @@ from aioinformer.groups import Groups
 from aioinformer.health import FactoryHealth, assess
 from aioinformer.informer import Informer
 from aioinformer.leases import DEFAULT_LINGER, Leases, check_linger
-from aioinformer.options import InformerDefaults, InformerOptions, InformerSpec, check_seconds
+from aioinformer.options import InformerDefaults, InformerOptions, InformerSpec, check_flag, check_seconds
 from aioinformer.resource import GroupVersionResource
 from aioinformer.served import ResourceChanges, ServedResources
 from aioinformer.status import FactoryStatus
-from aioinformer.transport import Transport
+from aioinformer.transport import Transport, check_client
 from aioinformer.waiting import check_timeout, until_all_reach
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class SharedInformerFactory(Groups):
         resync: float | None = None,
         **defaults: Unpack[InformerDefaults],
     ) -> None:
+        check_client(api_client)
         self._api_client = api_client
         self._defaults: dict[str, Any] = {"namespace": namespace, "resync": resync, **defaults}
         self._informers: dict[tuple[object, ...], Informer[Any]] = {}
@@ -232,10 +233,11 @@ class SharedInformerFactory(Groups):
         Raises:
             CacheSyncTimeout: not all were in time; says which, and why.
             CacheSyncError: the server refuses one, and waiting would not help (unless ``keep_waiting``).
-            InvalidOption: ``timeout`` is no number of seconds.
+            InvalidOption: ``timeout`` is no number of seconds, or ``keep_waiting`` no bool.
             NotRunning: the factory is not running.
         """
         check_timeout(timeout)
+        check_flag("keep_waiting", keep_waiting)
         if self._tasks is None or self._ended:
             raise NotRunning("the factory is not running: wait for the sync within its 'async with'")
         informers = self.informers

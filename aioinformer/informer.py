@@ -14,7 +14,7 @@ from aioinformer.explaining import Explanation, explain
 from aioinformer.functions import is_function
 from aioinformer.lister import Lister
 from aioinformer.mirror import Mirror
-from aioinformer.options import check_seconds, index_function, namespace_scope
+from aioinformer.options import check_flag, check_seconds, index_function, namespace_scope
 from aioinformer.selectors import LabelSelector
 from aioinformer.states import StateChanges
 from aioinformer.status import advice
@@ -157,7 +157,9 @@ class Informer(Generic[T]):
             InformerError: the server answered with an older state than the cache's, or refuses the relist.
             InformerClosed: the informer was stopped.
             NotRunning: the factory is not running.
+            InvalidOption: ``repair`` is no bool.
         """
+        check_flag("repair", repair)
         return await self._mirror.audit(repair=repair)
 
     def explain(self, key: str) -> Explanation:
@@ -198,6 +200,8 @@ class Informer(Generic[T]):
         """
         if not is_function(indexer):
             raise InvalidOption(f"indexer is a function of an object, or one of aioinformer.indexers, not {indexer!r}")
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+            raise InvalidOption(f"name is what by_index calls the index, not {name!r}")
         self._store.add_indexer(name, index_function(indexer, self._view))
 
     def remove_indexer(self, name: str) -> None:
@@ -278,7 +282,7 @@ class Informer(Generic[T]):
         Raises:
             CacheSyncTimeout: not in time; says the last error, the attempts, and when the next one is.
             CacheSyncError: the server refuses, and waiting would not help.
-            InvalidOption: ``timeout`` is no number of seconds.
+            InvalidOption: ``timeout`` is no number of seconds, or ``keep_waiting`` no bool.
             InformerClosed: the informer was stopped.
             NotRunning: the factory is not running.
         """

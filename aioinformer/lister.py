@@ -93,7 +93,10 @@ class Lister(Generic[T]):
 
         Raises:
             InvalidSelector: the selector does not parse.
+            InvalidOption: ``namespace`` is not the name of one.
         """
+        if not (namespace is None or isinstance(namespace, str)):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+            raise InvalidOption(f"namespace is one namespace, or None for all of them, not {namespace!r}")
         selector = LabelSelector.parse(label_selector)
         return [self._view(record) for record in self._store.select(namespace, selector)]
 

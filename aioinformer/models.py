@@ -56,6 +56,8 @@ def model_builder(model: type[Any]) -> Callable[[bytes], Any]:
     Raises:
         TypeError: ``model`` is neither a Struct, nor a dataclass, nor a pydantic (2) or Kubernetes client's model.
     """
+    if not isinstance(model, type):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+        raise TypeError(f"{model!r} is no class")
     key: Any = model  # mypy does not take a class for hashable
     builder: Callable[[bytes], Any] = _builder_of(key)
     return builder

@@ -68,7 +68,7 @@ class GroupVersionResource:
         return f"{self.resource}.{self.version}.{self.group}" if self.group else f"{self.resource}.{self.version}"
 
 
-def at_least(version: str) -> Callable[[str], bool]:
+def at_least(version: object) -> Callable[[str], bool]:
     """A test for versions that are not older than this one.
 
     Versions compare as decimal numbers of any length (KEP-5504); one that is not a number, such as ``""``, is older.
@@ -76,7 +76,7 @@ def at_least(version: str) -> Callable[[str], bool]:
     Raises:
         ValueError: ``version`` itself does not compare.
     """
-    if not _DECIMAL.fullmatch(version):
+    if not (isinstance(version, str) and _DECIMAL.fullmatch(version)):
         raise ValueError(f"{version!r} is not a resource version that compares: a decimal number without leading zeros")
     return lambda other: bool(_DECIMAL.fullmatch(other)) and (len(other), other) >= (len(version), version)
 

@@ -20,7 +20,7 @@ import aiohttp
 from aiohttp import ClientTimeout, hdrs
 
 from aioinformer.discretion import blot_out, origin, say, secrets
-from aioinformer.errors import ConfigurationError, InformerError, MalformedResponse, NetworkError
+from aioinformer.errors import ConfigurationError, InformerError, InvalidOption, MalformedResponse, NetworkError
 from aioinformer.responses import ResponseBody, check, ending_with_its_connection
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from kubernetes_asyncio.client import ApiClient
 
-__all__ = ["ResponseBody", "Transport"]
+__all__ = ["ResponseBody", "Transport", "check_client"]
 
 CONNECT_TIMEOUT = 15.0
 """Seconds for TCP, proxy and TLS together."""
@@ -222,6 +222,20 @@ def _unusable(error: Exception) -> ConfigurationError:
     return ConfigurationError(
         f"the client's server, proxy or default headers cannot be used as they are ({type(error).__name__})"
     )
+
+
+def check_client(api_client: object) -> None:
+    """Refuse what is no client of ``kubernetes_asyncio``, such as one of ``kubernetes``, or an API made with one.
+
+    Raises:
+        InvalidOption: it is neither such a client nor ``None``.
+    """
+    connections = getattr(getattr(api_client, "rest_client", None), "pool_manager", None)
+    if api_client is not None and not hasattr(connections, "connector"):
+        kind = f"{type(api_client).__module__}.{type(api_client).__qualname__}"
+        raise InvalidOption(
+            f"api_client is a kubernetes_asyncio.client.ApiClient, or None to find the cluster, not a {kind}"
+        )
 
 
 def _tls_of(connector: object) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from aioinformer.errors import CacheSyncError, CacheSyncTimeout, InvalidOption, WaitTimeout
 from aioinformer.events import Added, Resynced, Updated
 from aioinformer.functions import is_function
+from aioinformer.options import check_flag
 from aioinformer.resource import at_least
 from aioinformer.status import advice
 
@@ -80,6 +81,7 @@ def _check_keys(spec: InformerSpec, keys: tuple[str, ...]) -> None:
 async def until_synced(mirror: Mirror, timeout: float | None, *, keep_waiting: bool) -> None:  # noqa: ASYNC109  # the error says why
     """Wait until the initial state is in the cache; see ``Informer.wait_for_cache_sync``."""
     check_timeout(timeout)
+    check_flag("keep_waiting", keep_waiting)
     mirror.check_running()
 
     def settled() -> bool:

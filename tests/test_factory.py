@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import msgspec
 import pytest
-from kubernetes_asyncio.client import V1Pod
+from kubernetes_asyncio.client import CoreV1Api, V1Pod
 
 from aioinformer import (
     CacheSyncError,
@@ -359,3 +359,11 @@ async def test_another_thread_is_told_where_to_ask_and_leaves_nothing_half_made(
             await asyncio.to_thread(factory.informer, "pods")
         assert factory.informers == ()
         await factory.core.v1.pods.wait_for_cache_sync(timeout=PATIENCE)
+
+
+async def test_what_is_no_client_is_refused_at_the_call(client: ApiClient) -> None:
+    """An API made with a client is the likeliest mistake."""
+    for wrong in (CoreV1Api(client), "https://127.0.0.1", 7):
+        given: Any = wrong
+        with pytest.raises(InvalidOption, match=r"api_client is a kubernetes_asyncio\.client\.ApiClient, or None"):
+            SharedInformerFactory(given)

@@ -455,3 +455,24 @@ async def test_what_is_no_time_to_wait_is_refused_by_every_wait(seconds: Any) ->
         ):
             with pytest.raises(InvalidOption, match="timeout is a number of seconds, or None"):
                 await wait
+
+
+async def test_what_is_of_the_wrong_type_is_refused_at_the_call() -> None:
+    """The message names the argument and what it takes."""
+    wrong: Any = 5
+    several: Any = ["d", "e"]
+    async with Running(Script().snapshot(9)) as informer:
+        for call, message in (
+            (lambda: informer.list(several), r"namespace is one namespace, or None for all of them, not \['d', 'e'\]"),
+            (lambda: informer.add_indexer(wrong, str), "name is what by_index calls the index, not 5"),
+            (lambda: informer.explain(wrong), "key is an object's, such as 'default/web' or 'node-1', not 5"),
+        ):
+            with pytest.raises(InvalidOption, match=message):
+                call()
+        for wait, message in (
+            (informer.wait_for_version(wrong), "5 is not a resource version that compares"),
+            (informer.wait_for_cache_sync(keep_waiting=wrong), "keep_waiting is True or False, not 5"),
+            (informer.audit(repair=wrong), "repair is True or False, not 5"),
+        ):
+            with pytest.raises(InvalidOption, match=message):
+                await wait

@@ -103,7 +103,7 @@ def test_options_that_can_work_are_taken(options: dict[str, Any]) -> None:
         ({"indexers": {"node": "spec.nodeName"}}, "indexers"),
         ({"indexers": {7: str}}, "indexers maps names to functions"),
         ({"model": int}, "model: int is no model"),
-        ({"model": "V1Pod"}, "model: "),
+        ({"model": "V1Pod"}, "model: 'V1Pod' is no class"),
     ],
 )
 def test_an_option_that_cannot_work_is_named_with_what_can(options: dict[str, Any], message: str) -> None:
