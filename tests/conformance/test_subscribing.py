@@ -10,7 +10,7 @@ from weakref import ref
 
 import pytest
 
-from aioinformer import Added, Deleted, Event, Synced, Updated
+from aioinformer import Added, Deleted, Event, SubscriptionLagged, Synced, Updated
 from tests.conformance.cluster import CONFIGMAPS, Cluster
 from tests.conformance.middleman import Middleman, ends_snapshot, error
 from tests.conformance.mirrors import PATIENCE, assert_mirrors
@@ -187,3 +187,24 @@ async def test_a_predicate_of_ones_own_filters_where_the_server_cannot(
     assert left.object["data"] == {"tier": "gold"}
     assert f"{cluster.namespace}/in" in informer
     assert informer.explain(f"{cluster.namespace}/in").subscriptions == ("its where= says no",)
+
+
+async def test_batches_and_a_bound_that_is_an_error(cluster: Cluster, factory: SharedInformerFactory) -> None:
+    """What waits comes in one go; who must see every change gets what waited, and then the error."""
+    informer = factory.core.v1.configmaps
+    await informer.wait_for_cache_sync(PATIENCE)
+    many, strict = informer.events(), informer.events(max_pending=2, overflow="error")
+    names = [f"n{number}" for number in range(4)]
+    await cluster.create_many(CONFIGMAPS, names)
+    for name in names:
+        await informer.wait_for(f"{cluster.namespace}/{name}", PATIENCE)
+    async with asyncio.timeout(PATIENCE):
+        first, *added = await anext(many.batches())
+        assert isinstance(first, Synced)
+        assert sorted(event.key for event in added if isinstance(event, Added)) == [
+            f"{cluster.namespace}/{name}" for name in names
+        ]
+        assert [type(await anext(strict)) for _ in range(3)] == [Synced, Added, Added]
+        with pytest.raises(SubscriptionLagged, match="more than 2 events waited"):
+            await anext(strict)
+    assert informer.subscriptions == (many,)
