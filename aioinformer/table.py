@@ -209,15 +209,19 @@ class Table:
             index.discard(key)
         return record
 
-    def dismantle(self) -> Iterator[None]:
-        """Let go of everything, some hundred objects at a time: a large dict freed at once is a pause."""
-        parts: list[dict[str, Any]] = [self.records, self.namespaces, self.left_out, self._waiting]
+    def dismantle(self, *others: dict[str, Any]) -> Iterator[None]:
+        """Let go of everything, and of these, some hundred objects at a time: a large dict freed at once is a pause."""
+        parts: list[dict[str, Any]] = [self.records, self.namespaces, self.left_out, self._waiting, *others]
         for index in self.indexes.values():
             parts += [index.by_key, index.by_value]
         for part in parts:
             while part:
                 for _ in range(min(SLICE, len(part))):
-                    part.popitem()
+                    _, value = part.popitem()
+                    if (
+                        isinstance(value, dict) and len(value) > SLICE
+                    ):  # the keys of a namespace, or of an index's value
+                        parts.append(value)
                 yield
 
     def filed(self) -> Iterator[tuple[str, bool]]:

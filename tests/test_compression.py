@@ -59,7 +59,7 @@ class TestCodec:
             Codec(PODS).compress(b"{}")
 
     def test_no_two_threads_decompress_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """zstandard's contexts crash the process when they do."""
+        """A context of zstandard's crashes the process when they do."""
         entered, left = Event(), Event()
         overlaps: list[bool] = []
 
