@@ -49,12 +49,15 @@ class CacheReads(Protocol):
 
     def get(self, key: str) -> Stored | None:
         """The record under a key."""
+        ...
 
     def records(self, namespace: str | None = None) -> list[Stored]:
         """All records, or one namespace's, in a list of their own."""
+        ...
 
     def keys(self, namespace: str | None = None) -> list[str]:
         """All keys, or one namespace's, in a list of their own."""
+        ...
 
 
 class Subscription(Generic[T]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from aioinformer.indexers import ReadyMade
 from aioinformer.objects import UncutRecord
@@ -217,11 +217,9 @@ class Table:
         for part in parts:
             while part:
                 for _ in range(min(SLICE, len(part))):
-                    _, value = part.popitem()
-                    if (
-                        isinstance(value, dict) and len(value) > SLICE
-                    ):  # the keys of a namespace, or of an index's value
-                        parts.append(value)
+                    value: object = part.popitem()[1]
+                    if isinstance(value, dict) and len(keys := cast("dict[str, None]", value)) > SLICE:
+                        parts.append(keys)  # of a namespace, or of an index's value
                 yield
 
     def filed(self) -> Iterator[tuple[str, bool]]:
