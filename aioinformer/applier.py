@@ -14,7 +14,7 @@ from aioinformer.batches import Batch, Deltas, SnapshotBegin, SnapshotCommit, Sn
 from aioinformer.journal import Journal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from aioinformer.batches import Change
     from aioinformer.fanout import Fanout
@@ -45,7 +45,7 @@ class Part:
         self.is_wanted = True
         """Whether what comes of it is still to be applied."""
         self.snapshots = 0
-        """Snapshots of it that became the cache."""
+        """Snapshots of it that became the cache, a restored one included."""
         self.generation = -1
         """That of the last of them."""
         self._begun = -1
@@ -64,15 +64,15 @@ class Part:
         """A snapshot of this generation begins."""
         self._begun = generation
 
-    def restored(self) -> None:
-        """What was saved of it has become the cache."""
-        self._begun = max(self._begun, 0)
-        self.committed()
-
     def committed(self) -> None:
         """It has become the cache."""
         self.snapshots += 1
         self.generation = self._begun
+
+    def restored(self) -> None:
+        """What a process before had of it has become the cache."""
+        self.snapshots += 1
+        self.generation = 0
 
 
 Queue: TypeAlias = "asyncio.Queue[tuple[Part, Batch]]"
@@ -103,11 +103,11 @@ class Applier:
         self._fanout = fanout
         self._changed = changed
         self._committed = committed
-        self.journal = Journal()
-        self.restored_version: str | None = None
-        """The version of what is shelved in the store, until that becomes the cache."""
         self._unwanted: list[Part] = []
         self._namespaces: frozenset[str] | None = None
+        self.journal = Journal()
+        self.restored_version: str | None = None
+        """The version of what is shelved in the store, until that becomes the cache or does not count any more."""
 
     @property
     def is_narrowing(self) -> bool:
@@ -115,11 +115,13 @@ class Applier:
         return bool(self._unwanted)
 
     def narrow(self, unwanted: Iterable[Part], namespaces: Iterable[str] | None, queue: Queue) -> None:
-        """Drop what comes of these parts from now on, and soon all that is cached of other than these ``namespaces``."""
+        """Drop what comes of these parts from now on, and soon all that is cached of other than these ``namespaces``.
+
+        What is shelved is of the former scope: it does not count any more.
+        """
+        self.restored_version = None
         self._namespaces = None if namespaces is None else frozenset(namespaces)
         for part in unwanted:
-            self.restored_version = None  # it was of another scope
-            self._store.drop_shelved()
             part.is_wanted = False
             self._unwanted.append(part)
         if self._unwanted and not queue.full():
@@ -129,8 +131,7 @@ class Applier:
         """Empty the queue, for ever. Cancelling it leaves the cache as it is between two batches."""
         while True:
             part, batch = await self._next(queue)
-            while self._unwanted:
-                await self._let_go()
+            await self._let_go()
             if part.is_wanted:
                 await self._take(part, batch)
             del batch  # and with it its objects, while a quiet queue is waited on
@@ -153,6 +154,8 @@ class Applier:
     async def _take(self, part: Part, batch: Batch) -> None:
         match batch:
             case Deltas():
+                if not part.snapshots and self.restored_version is None:
+                    return  # they follow what was restored, which does not count any more
                 self._show_restored(part)
                 changes = self._store.apply(batch, part.name)
                 self.journal.arrived(batch.items, changes, self._store)
@@ -167,11 +170,7 @@ class Applier:
             case SnapshotCommit(version):
                 await self._commit(part, version)
             case Vanished():
-                await self._empty(part.name, part.extent)
-
-    async def _commit(self, part: Part, version: str) -> None:
-        """Make the staged snapshot the cache in one step."""
-        await self._replace(part.name, version, part.extent, part.committed, part)
+                await self._empty(part.name, part.extent, "removed: the resource is not served any more")
 
     def _show_restored(self, part: Part) -> None:
         """The server has taken the version of what was restored, or it was compared with a snapshot: now it is the cache."""
@@ -181,28 +180,35 @@ class Applier:
             part.restored()
             self._committed()
 
-    async def _empty(self, name: str, namespace: str | None) -> None:
+    async def _commit(self, part: Part, version: str) -> None:
+        """Make the staged snapshot the cache in one step."""
+        extent = part.extent
+        changes = await self._compare(part.name, extent, "deleted while unwatched")
+        self._show_restored(part)
+        rest = self._store.commit_snapshot(version, part.name, extent)
+        part.committed()
+        self.journal.snapshot(version, len(self._store), extent)
+        await self._tell(changes, rest)
+
+    async def _empty(self, name: str, namespace: str | None, why: str) -> None:
         """Remove what is cached of a namespace, or of all, as if a snapshot without objects had come."""
         if self._store.is_empty:
             return
         self._store.begin_snapshot(name)
-        await self._replace(name, "", namespace, lambda: None, None)
+        changes = await self._compare(name, namespace, why)
+        await self._tell(changes, self._store.commit_snapshot("", name, namespace))
 
-    async def _replace(
-        self, name: str, version: str, namespace: str | None, done: Callable[[], None], part: Part | None
-    ) -> None:
-        """Comparing before the one step, and clearing away after it, take turns with others."""
+    async def _compare(self, name: str, namespace: str | None, removal: str) -> list[Change]:
+        """What the staged snapshot will change. It takes turns with others, as does clearing away after the one step."""
         changes: list[Change] = []
-        if self._fanout.is_synced or not self._store.is_empty or self.restored_version is not None:
+        if self._fanout.is_synced or self.restored_version is not None or not self._store.is_empty:
             for some in self._store.difference(name, namespace):
                 changes += some
-                self.journal.compared(some)
+                self.journal.compared(some, removal)
                 await asyncio.sleep(0)
-        if part is not None:
-            self._show_restored(part)
-        rest = self._store.commit_snapshot(version, name, namespace)
-        done()
-        self.journal.snapshot(version, len(self._store))
+        return changes
+
+    async def _tell(self, changes: list[Change], rest: Iterator[None]) -> None:
         if self._fanout.is_synced:
             await self._fanout.deliver(changes)
         else:
@@ -215,11 +221,14 @@ class Applier:
 
     async def _let_go(self) -> None:
         """Remove what is not wanted any more."""
-        unwanted, wanted = list(self._unwanted), self._namespaces
-        for part in unwanted:
-            self._store.forget_part(part.name)
-        if wanted is not None:
-            for namespace in self._store.namespaces:
-                if namespace not in wanted:
-                    await self._empty(LEAVING, namespace)
-        del self._unwanted[: len(unwanted)]
+        if self.restored_version is None:
+            for _ in self._store.forget_shelved():
+                await asyncio.sleep(0)
+        while self._unwanted:
+            unwanted, wanted = list(self._unwanted), self._namespaces
+            for part in unwanted:
+                self._store.forget_part(part.name)
+            for namespace in self._store.namespaces if wanted is not None else ():
+                if wanted is not None and namespace not in wanted:
+                    await self._empty(LEAVING, namespace, "removed: out of scope")
+            del self._unwanted[: len(unwanted)]

@@ -63,16 +63,17 @@ def _reason(key: str, mirror: Mirror) -> str:
         return f"in the cache at version {record.resource_version}{newer}"
     if key in store.quarantine:
         return fate(store, key)
-    if not mirror.synced:
+    feed = mirror.feed_of(key)
+    if not mirror.synced or (feed is not None and not feed.is_current):
         return f"not known yet: {mirror.status.explain()}"
     if store.digest(key) is not None:
         return "left out by transform"
     namespace = key.rpartition("/")[0]
-    if spec.namespace is not None and namespace and namespace not in spec.namespaces:
-        return f"outside this informer's namespaces, {', '.join(filter(None, spec.namespaces))}"
+    if namespace and not {None, namespace}.intersection(spec.namespaces):
+        return f"outside this informer's namespace{'s'[: len(spec.namespaces) > 1]}, {', '.join(filter(None, spec.namespaces))}"
     selected = " and ".join(filter(None, (str(spec.label_selector), spec.field_selector)))
     outside = f", or it does not match {selected}" if selected else ""
-    return f"not in the cache at version {store.resource_version}: the server has no such object{outside}"
+    return f"not in the cache at version {mirror.version_of(namespace or None)}: the server has no such object{outside}"
 
 
 def _sight(key: str, subscription: Subscription[Any], mirror: Mirror) -> str:

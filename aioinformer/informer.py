@@ -388,7 +388,7 @@ class Informer(Generic[T]):
         """
         self._mirror.check_running()
         self._mirror.check_alive()
-        spec = self._spec
+        spec = replace(self._spec, restore_from=None)  # that was for the start
         if namespaces is not ...:
             spec = replace(spec, namespace=namespace_scope(namespaces), namespace_is_default=False)
         if label_selector is not ...:
@@ -454,9 +454,9 @@ class Informer(Generic[T]):
 
         Raises:
             OSError: it cannot be written there.
-            InformerError: there is nothing to save yet.
+            InformerError: there is nothing to save yet, or not in the scope it was last given.
             NotRunning: the factory is not running.
-            InvalidOption: objects are transformed, or the resource was not named in full.
+            InvalidOption: objects are transformed, there are several namespaces, or the resource was not named in full.
         """
         await self._mirror.save(path)
 

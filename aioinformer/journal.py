@@ -14,6 +14,7 @@ from time import time
 from typing import TYPE_CHECKING
 
 from aioinformer.batches import Delta
+from aioinformer.staging import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,7 +50,7 @@ class Journal:
         self._clock = clock
         self._routine: deque[tuple[float, str, str, str]] = deque(maxlen=ROUTINE)
         self._rare: deque[tuple[float, str, str, str]] = deque(maxlen=RARE)
-        self._snapshots: deque[tuple[float, str, str]] = deque(maxlen=SNAPSHOTS)
+        self._snapshots: deque[tuple[float, str | None, str, str]] = deque(maxlen=SNAPSHOTS)
 
     def arrived(self, items: Sequence[Delta | Undecodable], changes: Sequence[Change], store: Store) -> None:
         """Watch events, and what they changed. What changed nothing is looked up in the store, as it is by now."""
@@ -66,14 +67,17 @@ class Journal:
             if (key, None if item.deleted else version) not in told:
                 self._rare.append((now, key, fate(store, key, deleted=item.deleted), version))
 
-    def compared(self, changes: Sequence[Change]) -> None:
-        """What a snapshot changed."""
+    def compared(self, changes: Sequence[Change], removal: str = "deleted while unwatched") -> None:
+        """What a snapshot changed, or the end of a namespace or resource; ``removal`` says what a removal was."""
         now = self._clock()
-        self._rare.extend([_told(now, change, "deleted while unwatched") for change in changes])
+        self._rare.extend([_told(now, change, removal) for change in changes])
 
-    def snapshot(self, version: str, objects: int) -> None:
-        """A snapshot became the cache."""
-        self._snapshots.append((self._clock(), f"the cache was listed anew, {objects} objects", version))
+    def snapshot(self, version: str, objects: int, namespace: str | None = None) -> None:
+        """A snapshot became the cache, or one namespace's share of it; it has so many objects now."""
+        what = f"{'the cache' if namespace is None else f'namespace {namespace}'} was listed anew, {objects} objects"
+        self._snapshots.append(
+            (self._clock(), namespace, f"{what}{'' if namespace is None else ' in the cache'}", version)
+        )
 
     @property
     def complete_since(self) -> datetime | None:
@@ -84,7 +88,8 @@ class Journal:
     def of(self, key: str) -> tuple[JournalEntry, ...]:
         """The entries about one key, and the snapshots, in their order. Looks through everything, in some 100 µs."""
         mine = [(at, what, version) for at, about, what, version in chain(self._routine, self._rare) if about == key]
-        lines = sorted([*mine, *self._snapshots], key=lambda line: line[0])
+        listed = [(at, what, version) for at, namespace, what, version in self._snapshots if within(key, namespace)]
+        lines = sorted([*mine, *listed], key=lambda line: line[0])
         return tuple(JournalEntry(_moment(at), what, version) for at, what, version in lines)
 
 

@@ -24,7 +24,7 @@ from aioinformer.feed import Feed
 from aioinformer.overview import newest_failure, overall, overall_age, overall_stale_at, per_namespace
 from aioinformer.status import InformerState, InformerStatus
 from aioinformer.store import Store
-from aioinformer.warm import ACCEPTED, origin_of, restore, save
+from aioinformer.warm import ACCEPTED, RESCOPED, WarmStart, origin_of, restore, save
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from aioinformer.feed import AuditableSource, Presence
     from aioinformer.journal import Journal
     from aioinformer.options import InformerSpec, View
-    from aioinformer.warm import WarmStart
 
 __all__ = ["Mirror"]
 
@@ -90,6 +89,10 @@ class Mirror:
         """The version that the cache has reached, of one of several namespaces or of everything."""
         feed = self._feeds.get(namespace)
         return self.store.resource_version if feed is None else feed.resource_version
+
+    def feed_of(self, key: str) -> Feed | None:
+        """What brings the object of this key; ``None`` if nothing does."""
+        return next((feed for feed in self._all if feed.covers(key)), None)
 
     @property
     def journal(self) -> Journal:
@@ -155,10 +158,13 @@ class Mirror:
         """Follow another scope of the same resource from now on; ``settled`` tells when the cache shows it.
 
         What is cached stays until it is known not to belong; the watch of a namespace that stays goes on, unless its labels
-        are others.
+        are others. A warm start that is not visible yet becomes a cold one.
         """
         assert self._queue is not None and self._source is not None  # noqa: S101, PT018  # running
         labels_differ = spec.label_selector != self.spec.label_selector
+        goes_cold = self._applier.restored_version is not None
+        if goes_cold and self.warm_start is not None:
+            self.warm_start = WarmStart(self.warm_start.path, RESCOPED)
         before, self.spec = self._feeds, spec
         self._feed_all(spec)
         leaving = [feed for namespace, feed in before.items() if namespace not in self._feeds]
@@ -173,6 +179,8 @@ class Mirror:
                     self._tasks.start_soon(feed.run)
             elif labels_differ:
                 feed.follow(self._spec_of(namespace), self._source.scoped(namespace, spec.label_selector))
+            elif goes_cold:
+                feed.relist()
         self._settle()
 
     def relist(self) -> None:
@@ -210,7 +218,9 @@ class Mirror:
             raise InformerError(
                 f"{self.spec} has nothing to save before its first sync: await wait_for_cache_sync() first"
             )
-        await save(path, self.store, origin_of(self.spec, self._source.server), whole=self.complete)
+        if not self.complete:
+            raise InformerError(f"{self.spec} has nothing to save before it shows its new scope: await rescope() first")
+        await save(path, self.store, origin_of(self.spec, self._source.server))
 
     async def aclose(self) -> None:
         """Stop, and return when everything has ended."""
@@ -275,7 +285,8 @@ class Mirror:
                     for feed in self._all:
                         self._tasks.start_soon(feed.run)
                     self._tasks.start_soon(self._applier.run, queue)
-                    self._tasks.start_soon(self._accept_restored, queue)
+                    if self._applier.restored_version is not None:
+                        self._tasks.start_soon(self._accept_restored, self._all[0], queue)
                     if self.spec.audit is not None:
                         self._tasks.start_soon(self._audit_now_and_then, self.spec.audit)
         except Exception as error:  # noqa: BLE001  # whatever it is, it ends this informer alone
@@ -291,18 +302,16 @@ class Mirror:
             return
         (feed,) = self._all
         warm = await restore(spec.restore_from, self.store, origin_of(spec, self._source.server), feed.part.name)
-        if self.spec is not spec:
-            self.store.drop_shelved()
-            return
+        if self.spec is not spec:  # the applier lets go of what was shelved
+            warm = WarmStart(warm.path, warm.refused or RESCOPED)
         if not warm.refused:
             self._applier.restored_version = warm.resource_version
         if warm.resumes:
             feed.resume(warm.resource_version)
         self.warm_start = warm
 
-    async def _accept_restored(self, queue: Queue) -> None:
+    async def _accept_restored(self, feed: Feed, queue: Queue) -> None:
         """A watch from the restored version that stays open has been accepted, even if there is nothing new to tell."""
-        feed = self._all[0]
         while self._applier.restored_version is not None:
             await self.bell.until(lambda: feed.watches or self._applier.restored_version is None)
             await asyncio.sleep(ACCEPTED)

@@ -91,7 +91,8 @@ class InformerOptions(InformerDefaults, total=False):
     """A file of ``informer.snapshot_to`` to start from. The cache is in sync as soon as the server has accepted a watch from
     its version, or has sent a snapshot that was compared with it: either way subscribers get what was saved as
     ``Added(initial=True)``, then ``Synced``, then what changed meanwhile. A file that cannot be used is refused, with a
-    warning and ``status.warm_start``, and the start is cold. Not with ``transform``, and for resources in full only."""
+    warning and ``status.warm_start``, and the start is cold; so it is after a ``rescope`` before the cache was in sync. Not
+    with ``transform`` or several namespaces, and for resources in full only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,8 @@ class InformerSpec:
         """Refuse to save, or start from, what could not be told from something else.
 
         Raises:
-            InvalidOption: objects are transformed, or which version of the resource is served is looked up.
+            InvalidOption: objects are transformed, there are several namespaces, or which version of the resource is
+                served is looked up.
         """
         if self.transform is not None:
             raise InvalidOption(

@@ -127,7 +127,10 @@ class Store:
         return rest
 
     def shelve(self, part: str = "") -> None:
-        """What is staged was the cache of a process before. Nobody sees it yet, but snapshots are compared with it."""
+        """What is staged was the cache of a process before. Nobody sees it yet, but snapshots are compared with it.
+
+        It is of all there is: until it is the cache, or is forgotten, there may be no other part.
+        """
         self._shelved = self._stagings.pop(part).table
 
     def unshelve(self, resource_version: str, part: str = "") -> None:
@@ -135,9 +138,16 @@ class Store:
         self._live, self._shelved = self._known, None
         self._reached(part, resource_version)
 
-    def drop_shelved(self) -> None:
-        """What was shelved is of no use any more."""
-        self._shelved = None
+    def forget_shelved(self) -> Iterator[None]:
+        """What was shelved, if anything, does not count. What is returned lets go of it, a bit at a time."""
+        shelved, self._shelved = self._shelved, None
+        if shelved is None:
+            return iter(())
+        for staging in self._stagings.values():
+            staging.restaged = dict.fromkeys(staging.table.records)
+        kept = set[str]().union(*(staging.set_aside for staging in self._stagings.values()))
+        self.quarantine = {key: q for key, q in self.quarantine.items() if key in kept}
+        return shelved.dismantle()
 
     @property
     def _known(self) -> Table:

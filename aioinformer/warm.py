@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from aioinformer.options import InformerSpec
     from aioinformer.store import Store
 
-__all__ = ["ACCEPTED", "WarmStart", "origin_of", "restore", "save"]
+__all__ = ["ACCEPTED", "RESCOPED", "WarmStart", "origin_of", "restore", "save"]
 
 logger = logging.getLogger(__name__)
 
 ACCEPTED = 0.1
 """Seconds that a watch has to stay open to count as accepted: a server tells of lost history behind a 200."""
+
+RESCOPED = "it was of another scope than the one that was asked for before the server had answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,13 @@ def origin_of(spec: InformerSpec, server: str) -> Origin:
     )
 
 
-async def save(path: str | os.PathLike[str], store: Store, origin: Origin, *, whole: bool = True) -> None:
+async def save(path: str | os.PathLike[str], store: Store, origin: Origin) -> None:
     """Write the cache, as of now, to a file; see ``Informer.snapshot_to``."""
     header = Header(
         origin,
         store.resource_version,
         len(store),
-        whole and not store.quarantine,
+        not store.quarantine,
         datetime.now(UTC).isoformat(timespec="seconds"),
     )
     await write_snapshot(path, header, store.records())
@@ -86,9 +88,11 @@ async def restore(path: str | os.PathLike[str], store: Store, origin: Origin, pa
                 while store.is_pressed and store.pack():  # noqa: ASYNC110  # a turn for others
                     await asyncio.sleep(0)
     except FileNotFoundError:
+        store.forget_part(part)
         logger.info("%s: starts cold: there is no file %s yet", origin.resource, path)
         return WarmStart(path, "there is no such file")
     except (OSError, SnapshotRefused, ObjectRejected) as error:
+        store.forget_part(part)
         logger.warning("%s: starts cold, not from %s: %s", origin.resource, path, error)
         return WarmStart(path, str(error))
     store.shelve(part)

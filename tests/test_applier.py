@@ -218,3 +218,37 @@ class TestPacking:
             await it.snapshot(5, *pods(0, 100))
             before = asyncio.get_running_loop().time()
         assert asyncio.get_running_loop().time() == before
+
+
+async def test_events_after_a_saved_cache_that_does_not_count_any_more_are_dropped() -> None:
+    """They have nothing to stand on: a list of the new scope is on its way."""
+    async with applying() as it:
+        it.store.begin_snapshot()
+        it.store.stage(SnapshotPage([*deltas(record("a", 1))]))
+        it.store.shelve()
+        it.applier.restored_version = "5"
+        it.applier.narrow([], None, it.queue)
+        await it.take(Deltas([*deltas(record("b", 6))], "6"))
+        assert (it.fanout.is_synced, len(it.store), it.store.resource_version) == (False, 0, "")
+        await it.snapshot(9, record("b", 6))
+        assert (it.fanout.is_synced, it.store.keys(), it.store.resource_version) == (True, ["n/b"], "9")
+
+
+async def test_a_snapshot_that_was_being_compared_with_such_a_cache_stands_by_itself() -> None:
+    """What it had taken over from there is new to the cache, also as one part among others."""
+    async with applying() as it:
+        it.store.begin_snapshot()
+        it.store.stage(SnapshotPage([*deltas(record("a", 1))]))
+        it.store.shelve()
+        it.applier.restored_version = "5"
+        other, it.part = it.part, Part("n")
+        await it.take(SnapshotBegin(), SnapshotPage([*deltas(record("a", 1))]))
+        it.applier.narrow([], None, it.queue)
+        it.part.is_alone = other.is_alone = False
+        another = Record("m/b", "uid-b", "2", {}, b"{}")
+        this, it.part = it.part, Part("m")
+        it.part.is_alone = False
+        await it.snapshot(8, another)
+        it.part = this
+        await it.take(SnapshotCommit("9"))
+        assert sorted(it.store.keys()) == ["m/b", "n/a"]

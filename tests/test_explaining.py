@@ -55,7 +55,7 @@ async def test_an_earlier_version_that_stayed_is_told_with_the_one_that_could_no
 async def test_what_the_informer_never_asked_for_is_told() -> None:
     options = {"namespace": "d", "label_selector": LabelSelector.parse("app=web"), "field_selector": "spec.nodeName=n"}
     async with Mirroring(PodServer("a"), **options) as informer:
-        assert informer.explain("m/a").reason == "outside this informer's namespaces, d"
+        assert informer.explain("m/a").reason == "outside this informer's namespace, d"
         assert informer.explain("d/b").reason.endswith(
             "the server has no such object, or it does not match app=web and spec.nodeName=n"
         )
