@@ -163,7 +163,8 @@ class Applier:
                     await self._fanout.deliver(changes)
             case SnapshotBegin(generation):
                 part.begun(generation)
-                self._store.begin_snapshot(part.name)
+                for _ in self._store.begin_snapshot(part.name):
+                    await asyncio.sleep(0)
             case SnapshotPage():
                 self._store.stage(batch, part.name)
             case SnapshotCommit(version):

@@ -28,13 +28,14 @@ LATELY = 256
 class Backlog:
     """A queue of changes for one subscriber; ``merged`` counts the changes that were folded into others."""
 
-    __slots__ = ("_behind", "_behind_removals", "_limit", "in_order", "lately_merged", "merged")
+    __slots__ = ("_behind_removals", "_limit", "behind", "in_order", "lately_merged", "merged")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.in_order: deque[Change] = deque()
-        """What comes next, up to the limit: whoever takes may take from its left end."""
-        self._behind: OrderedDict[str, Change] = OrderedDict()
+        """What comes next: to be taken from its left end, and while nothing is behind, added to up to the limit."""
+        self.behind: OrderedDict[str, Change] = OrderedDict()
+        """What comes after that, merged by key: to be looked at only."""
         self._behind_removals: dict[str, Change] = {}
         """What follows, for keys whose first change that waits is a removal."""
         self.merged = 0
@@ -43,20 +44,20 @@ class Backlog:
 
     def count(self, key: str) -> int:
         """How many changes of one key wait. Looks through all of them."""
-        behind = (key in self._behind) + (key in self._behind_removals)
+        behind = (key in self.behind) + (key in self._behind_removals)
         return behind + sum(change.key == key for change in self.in_order)
 
     def __len__(self) -> int:
-        return len(self.in_order) + len(self._behind) + len(self._behind_removals)
+        return len(self.in_order) + len(self.behind) + len(self._behind_removals)
 
     @property
     def is_full(self) -> bool:
         """Whether the next change will be merged."""
-        return len(self.in_order) >= self._limit or bool(self._behind)
+        return len(self.in_order) >= self._limit or bool(self.behind)
 
     def extend(self, changes: Sequence[Change], *, merge: bool = True) -> bool:
         """Add changes in order, merging what is past the limit; without ``merge``, ``False`` if there is such."""
-        if len(self.in_order) + len(changes) <= self._limit and not self._behind:
+        if len(self.in_order) + len(changes) <= self._limit and not self.behind:
             self.in_order.extend(changes)
             return True
         for change in changes:
@@ -71,11 +72,11 @@ class Backlog:
             self.in_order.append(change)
             return
         key = change.key
-        first = self._behind.get(key)
+        first = self.behind.get(key)
         if first is None:
-            self._behind[key] = change
+            self.behind[key] = change
         elif first.new is not None:
-            self._merge(self._behind, first, change)
+            self._merge(self.behind, first, change)
         elif (second := self._behind_removals.get(key)) is not None:
             self._merge(self._behind_removals, second, change)
         else:  # another object under the name, or the same one back again
@@ -85,19 +86,19 @@ class Backlog:
         """The next change, or ``None``."""
         if self.in_order:
             return self.in_order.popleft()
-        if not self._behind:
+        if not self.behind:
             return None
-        key, change = self._behind.popitem(last=False)
+        key, change = self.behind.popitem(last=False)
         following = self._behind_removals.pop(key, None)
         if following is not None:
-            self._behind[key] = following
-            self._behind.move_to_end(key, last=False)
+            self.behind[key] = following
+            self.behind.move_to_end(key, last=False)
         return change
 
     def clear(self) -> None:
         """Forget everything."""
         self.in_order.clear()
-        self._behind.clear()
+        self.behind.clear()
         self._behind_removals.clear()
 
     def _merge(self, waiting: dict[str, Change], last: Change, change: Change) -> None:

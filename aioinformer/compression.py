@@ -8,10 +8,11 @@ CPUID instruction traps; ``zstandard`` keeps one context and needs a fifth of th
 from __future__ import annotations
 
 import sys
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["Codec", "available", "spread"]
 
@@ -55,11 +56,13 @@ def spread(size: int, count: int) -> list[int]:
 class Codec:
     """Compresses and decompresses with one dictionary, made from ``samples`` in about a millisecond.
 
+    Decompressing is for any thread: whoever hands an object to one has it decompressed there.
+
     Raises:
         ValueError: nothing can be learnt from the samples.
     """
 
-    __slots__ = ("_compressor", "decompress")
+    __slots__ = ("_compressor", "_context", "_lock")
 
     def __init__(self, samples: Sequence[bytes]) -> None:
         short = [sample[:LONGEST_SAMPLE] for sample in samples]
@@ -73,9 +76,10 @@ class Codec:
             options={parameter.compression_level: LEVEL, parameter.checksum_flag: 0, parameter.dict_id_flag: 0},
             zstd_dict=dictionary.as_digested_dict,
         )
-        context = zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(dictionary.dict_content))
-        self.decompress: Callable[[bytes], bytes] = context.decompress
-        """What ``compress`` made, undone."""
+        self._context: Any = zstandard.ZstdDecompressor(
+            dict_data=zstandard.ZstdCompressionDict(dictionary.dict_content)
+        )
+        self._lock = Lock()
 
     def retire(self) -> None:
         """Only decompress from now on: what compressing takes, some hundred kilobytes, is let go."""
@@ -95,3 +99,9 @@ class Codec:
         except zstd.ZstdError as error:
             raise ValueError(f"compression failed: {error}") from None
         return frame
+
+    def decompress(self, frame: bytes) -> bytes:
+        """What ``compress`` made, undone."""
+        with self._lock:  # the context lets go of the interpreter while it works, and must not be entered twice
+            data: bytes = self._context.decompress(frame)
+        return data

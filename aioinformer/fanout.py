@@ -79,11 +79,12 @@ class Fanout:
 
         One who joins between two slices has them in its replay already, so it is not given the rest.
         """
-        subscriptions = self._open()
         if len(changes) <= SLICE:
-            for subscription in subscriptions:
-                subscription.offer(changes)
+            now = None if self._now is None else self._now()
+            for subscription in list(self._subscriptions):
+                subscription.offer(changes, now)
             return
+        subscriptions = self._open()
         for subscription in subscriptions:
             subscription.catching_up = True
         for start in range(0, len(changes), SLICE):

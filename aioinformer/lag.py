@@ -13,13 +13,15 @@ RESOLUTION = 0.05
 class Lag:
     """Told what is offered when, it says since when what is left has waited. ``waiting`` is what waits in order."""
 
-    __slots__ = ("_behind_since", "_count", "_marks", "_next_mark", "_started_at")
+    __slots__ = ("_behind_since", "_marks", "_started_at", "count", "next_mark")
 
     def __init__(self) -> None:
-        self._count = 0
+        self.count = 0
+        """How many were offered so far. Before ``next_mark`` whoever offers may count them here himself."""
         self._marks: deque[tuple[float, int]] = deque()
         """Moments, and how many changes had been offered before."""
-        self._next_mark = float("-inf")
+        self.next_mark = float("-inf")
+        """When ``offered`` is to be called next, at the latest."""
         self._started_at = self._behind_since = 0.0
 
     def started(self, now: float) -> None:
@@ -32,13 +34,13 @@ class Lag:
 
     def offered(self, count: int, waiting: int, now: float) -> None:
         """So many more wait, at the end of all that wait in order."""
-        before = self._count
-        self._count = before + count
-        if now < self._next_mark:
+        before = self.count
+        self.count = before + count
+        if now < self.next_mark:
             return
-        self._next_mark = now + RESOLUTION
+        self.next_mark = now + RESOLUTION
         marks = self._marks
-        oldest = self._count - waiting
+        oldest = self.count - waiting
         while len(marks) > 1 and marks[1][1] <= oldest:
             marks.popleft()
         marks.append((now, before))
@@ -49,5 +51,5 @@ class Lag:
             return now - self._started_at
         if not waiting:
             return now - self._behind_since if behind else 0.0
-        oldest = self._count - waiting
+        oldest = self.count - waiting
         return now - next((moment for moment, before in reversed(self._marks) if before <= oldest), now)

@@ -61,7 +61,7 @@ class Staging:
     def commit(self, live: Table) -> tuple[Table, Iterator[None]]:
         """The table that is the cache from now on, and what lets go of the other one, a bit at a time."""
         if self.is_whole:
-            return self.table, live.dismantle()
+            return self.table, live.dismantle(self.restaged)
         for key in self._removed:
             live.pop(key)
         for key in [key for key in live.left_out if within(key, self._namespace)]:
@@ -69,7 +69,11 @@ class Staging:
         for key in self.restaged:
             live.put(key, self.table.records[key], self.table.values_of(key))
         live.left_out.update(self.table.left_out)
-        return live, self.table.dismantle()
+        return live, self.dismantle()
+
+    def dismantle(self) -> Iterator[None]:
+        """Let go of all that came so far, a bit at a time."""
+        return self.table.dismantle(self.restaged)
 
     def _round_off(self, live: Table, namespace: str | None) -> Iterator[list[Change]]:
         """If it speaks for a part and changes more of that than one step may, take over the rest of the cache."""

@@ -88,9 +88,11 @@ class Store:
             self._reached(part, batch.resource_version)
         return changes
 
-    def begin_snapshot(self, part: str = "") -> None:
-        """Start staging; a snapshot of this part that is already under way is dropped."""
+    def begin_snapshot(self, part: str = "") -> Iterator[None]:
+        """Start staging. A snapshot of this part that is under way is dropped: what is returned lets go of it, a bit at a time."""
+        dropped = self._stagings.get(part)
         self._stagings[part] = Staging(Table(self._indexers, self._packer), self._distrusted)
+        return iter(()) if dropped is None else dropped.dismantle()
 
     def stage(self, page: SnapshotPage, part: str = "") -> None:
         """Take in some objects of the snapshot; the cache does not change yet."""

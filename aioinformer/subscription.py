@@ -8,6 +8,7 @@ holds it weakly: leaving ``async for`` and dropping it is enough to be rid of it
 from __future__ import annotations
 
 import asyncio
+from asyncio import current_task
 from collections import deque
 from math import inf
 from time import monotonic
@@ -37,6 +38,8 @@ SKIPPED = 500
 """Objects outside a subscription's scope that are passed over before others get a turn."""
 BATCH = 256
 """Events that ``batches`` gives at a time."""
+SOME = 8
+"""Events of a batch between two looks at the clock: with a client's model, each takes most of a millisecond."""
 TURN = 0.002
 """Seconds a consumer that never waits may run before others get a turn."""
 
@@ -57,11 +60,6 @@ class CacheReads(Protocol):
         ...
 
 
-def _no_clock() -> float:
-    """The clock of a subscription that nobody has begun to iterate over: later than any turn may end."""
-    return inf
-
-
 class Subscription(Generic[T]):
     """One consumer's events; made by ``informer.events()``.
 
@@ -75,6 +73,8 @@ class Subscription(Generic[T]):
         self._view = view
         self._terms = terms
         self._scope = terms.scope
+        self._is_narrow = not terms.scope.is_everything
+        self._max_pending = terms.max_pending
         self._backlog = Backlog(terms.max_pending)
         self._in_order = self._backlog.in_order
         self._initial: list[Stored] = []
@@ -86,7 +86,7 @@ class Subscription(Generic[T]):
         self._lag = Lag()
         self._closed = False
         self._failure: Exception | None = None
-        self._clock: Callable[[], float] = _no_clock
+        self._clock: Callable[[], float] = lambda: inf  # until somebody iterates: later than any turn may end
         self._turn_ends = 0.0
         self.waiting_room: set[Subscription[Any]] = set()
         """Where it stands while somebody waits on it, so that no waiting task is garbage. For the fan-out to set."""
@@ -158,38 +158,44 @@ class Subscription(Generic[T]):
         self._synced_version = resource_version
         self._wake()
 
-    def offer(self, changes: Sequence[Change]) -> None:
-        """Take changes in, in order. For the informer to call; never waits."""
+    def offer(self, changes: Sequence[Change], now: float | None = None) -> None:
+        """Take changes in, in order. For the informer to call, with the time by ``now`` if it has that; never waits."""
         if self._closed:
             return
         failure: Exception | None = None
-        if not self._scope.is_everything:
+        if self._is_narrow:
             changes, failure = self._scope.narrowed(changes)
-        if changes and not self._take_in(changes):
+        if changes and not self._take_in(changes, self.now() if now is None else now):
             self._fail(
                 SubscriptionLagged(
                     f"more than {self._terms.max_pending} events waited: take them faster, raise max_pending, or use overflow='coalesce'"
                 )
             )
-            return
-        if failure is not None:
+        elif failure is not None:
             self._fail(failure)
-        elif changes:
-            self._wake()
+        elif changes and (waiter := self._waiter) is not None and not waiter.done():
+            waiter.set_result(None)
 
-    def _take_in(self, changes: Sequence[Change]) -> bool:
+    def _take_in(self, changes: Sequence[Change], now: float) -> bool:
         """Add to the backlog; ``False`` if that is too much for a subscription that does not merge."""
-        in_order, backlog, terms = self._in_order, self._backlog, self._terms
-        waiting, offered = len(in_order), len(changes)
-        crowded = waiting + offered > terms.max_pending
-        was_behind = crowded and len(backlog) > waiting
-        if not backlog.extend(changes, merge=terms.overflow == "coalesce"):
+        in_order, backlog = self._in_order, self._backlog
+        waiting, total = len(in_order), len(in_order) + len(changes)
+        if total <= self._max_pending and not backlog.behind:  # as nearly always: no call for what is a line
+            in_order.extend(changes)
+            lag = self._lag
+            if now < lag.next_mark:  # one call less, for each subscriber
+                lag.count += total - waiting
+            else:
+                lag.offered(total - waiting, total, now)
+            return True
+        was_behind = bool(backlog.behind)
+        if not backlog.extend(changes, merge=self._terms.overflow == "coalesce"):
             return False
         added = len(in_order) - waiting
         if added:
-            self._lag.offered(added, waiting + added, self.now())
-        if crowded and not was_behind and len(backlog) > len(in_order):
-            self._lag.fell_behind(self.now())
+            self._lag.offered(added, waiting + added, now)
+        if backlog.behind and not was_behind:
+            self._lag.fell_behind(now)
         return True
 
     def finish(self, failure: Exception | None = None) -> None:
@@ -223,7 +229,8 @@ class Subscription(Generic[T]):
         return self
 
     async def __anext__(self) -> Event[T]:
-        if self._consumer is None or self._consumer() is not asyncio.current_task():  # one may take over from another
+        consumer = self._consumer
+        if consumer is None or consumer() is not current_task():  # one may take over from another
             self._consumed()
         if self._clock() >= self._turn_ends:
             await self._give_a_turn()
@@ -236,7 +243,7 @@ class Subscription(Generic[T]):
         return Updated(self._view(new), old, change.key, build=self._view)
 
     def batches(self) -> Batches[T]:
-        """An async iterator of the same events, as many at a time as there are, up to ``BATCH``.
+        """An async iterator of the same events, as many at a time as there are, up to ``BATCH`` and two milliseconds' work.
 
         For consumers to whom a microsecond per event matters: ``async for events in subscription.batches()``. What was
         promised of events holds for them; use it instead of ``async for event in subscription``, not beside.
@@ -249,6 +256,11 @@ class Subscription(Generic[T]):
         while len(events) < count and (event := self._next_event()) is not None:
             events.append(event)
         return events
+
+    @property
+    def has_had_its_turn(self) -> bool:
+        """Whether its consumer has run for so long that others come first."""
+        return self._clock() >= self._turn_ends
 
     async def _give_a_turn(self) -> None:
         """Let others run; a consumer to whom everything is there already would not."""
@@ -278,7 +290,7 @@ class Subscription(Generic[T]):
                 self._turn_ends = loop.time() + TURN
 
     def _next_event(self) -> Event[T] | None:
-        if self._is_behind_live:
+        if self._synced_version is not None:
             return self._replayed()
         change = self._backlog.pop()
         if change is not None:
@@ -290,11 +302,6 @@ class Subscription(Generic[T]):
             if present is not None and self._admits(present):
                 return Resynced(self._view(present), present.key)
         return None
-
-    @property
-    def _is_behind_live(self) -> bool:
-        """Whether the replay, or the ``Synced`` that ends it, is still to be taken."""
-        return self._synced_version is not None
 
     def _replayed(self) -> Event[T] | None:
         for _ in range(min(SKIPPED, len(self._initial))):
@@ -379,8 +386,7 @@ class Subscription(Generic[T]):
         self._wake()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "open"
-        return f"<Subscription {state} pending={self.pending} merged={self.merged}>"
+        return f"<Subscription {'closed' if self._closed else 'open'} pending={self.pending} merged={self.merged}>"
 
 
 class Batches(Generic[T]):
@@ -394,5 +400,10 @@ class Batches(Generic[T]):
 
     async def __anext__(self) -> list[Event[T]]:
         """At least one event. Cancelling it loses none: the next one yields what it would have."""
-        first = await anext(self._subscription)
-        return [first, *self._subscription.take(BATCH - 1)]
+        subscription = self._subscription
+        events = [await anext(subscription)]
+        while some := subscription.take(min(SOME, BATCH - len(events))):
+            events += some
+            if subscription.has_had_its_turn:
+                break
+        return events

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from aioinformer.indexers import ReadyMade
 from aioinformer.objects import UncutRecord
@@ -209,15 +209,17 @@ class Table:
             index.discard(key)
         return record
 
-    def dismantle(self) -> Iterator[None]:
-        """Let go of everything, some hundred objects at a time: a large dict freed at once is a pause."""
-        parts: list[dict[str, Any]] = [self.records, self.namespaces, self.left_out, self._waiting]
+    def dismantle(self, *others: dict[str, Any]) -> Iterator[None]:
+        """Let go of everything, and of these, some hundred objects at a time: a large dict freed at once is a pause."""
+        parts: list[dict[str, Any]] = [self.records, self.namespaces, self.left_out, self._waiting, *others]
         for index in self.indexes.values():
             parts += [index.by_key, index.by_value]
         for part in parts:
             while part:
                 for _ in range(min(SLICE, len(part))):
-                    part.popitem()
+                    value: object = part.popitem()[1]
+                    if isinstance(value, dict) and len(keys := cast("dict[str, None]", value)) > SLICE:
+                        parts.append(keys)  # of a namespace, or of an index's value
                 yield
 
     def filed(self) -> Iterator[tuple[str, bool]]:

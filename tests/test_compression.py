@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from random import Random
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -56,6 +57,32 @@ class TestCodec:
         monkeypatch.setattr(compression.zstd, "ZstdCompressor", Failing)
         with pytest.raises(ValueError, match="compression failed: out of something"):
             Codec(PODS).compress(b"{}")
+
+    def test_no_two_threads_decompress_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A context of zstandard's crashes the process when they do."""
+        entered, left = Event(), Event()
+        overlaps: list[bool] = []
+
+        class Slow:
+            def __init__(self, **_: Any) -> None:
+                pass
+
+            def decompress(self, frame: bytes) -> bytes:
+                if frame == b"first":
+                    entered.set()
+                    overlaps.append(left.wait(0.05))
+                left.set()
+                return frame
+
+        monkeypatch.setattr(compression.zstandard, "ZstdDecompressor", Slow)
+        codec = Codec(PODS)
+        first, second = (Thread(target=codec.decompress, args=(frame,)) for frame in (b"first", b"second"))
+        first.start()
+        assert entered.wait(5)
+        second.start()
+        first.join()
+        second.join()
+        assert overlaps == [False]
 
 
 class TestSpread:

@@ -39,7 +39,9 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 MANAGED_FIELDS: st.SearchStrategy[Any] = (
-    st.none() | st.just([]) | st.lists(st.fixed_dictionaries({"manager": VALUES}), min_size=1, max_size=2)
+    st.none()
+    | st.just([])
+    | st.lists(st.fixed_dictionaries({"manager": VALUES | st.just("a" * 40)}), min_size=1, max_size=2)
 )
 
 
@@ -87,6 +89,15 @@ def test_an_object_without_managed_fields_is_the_same_but_for_these(
             b'{"metadata":{"annotations":{"managedFields":[]},"managedFields":[]}}',
             b'{"metadata":{"annotations":{"managedFields":[]}}}',
         ),
+        (
+            b'{"metadata":{"labels":{"managedFields":"a"},"managedFields":[{"manager":"kubectl-client-side-apply"}]}}',
+            b'{"metadata":{"labels":{"managedFields":"a"}}}',
+        ),
+        (
+            b'{"metadata":{"labels":{"managedFields":"a"},"managed\\u0046ields":[{"manager":"a"}]}}',
+            b'{"metadata":{"labels":{"managedFields":"a"}}}',
+        ),
+        (b'{"metadata":{"managedFields": [{"manager":"a"}],"name":"a"}}', b'{"metadata":{"name":"a"}}'),
         (b'{"metadata":{"x\\"managedFields":[],"managedFields":[]}}', b'{"metadata":{"x\\"managedFields":[]}}'),
         (b'{"metadata":{"x\\"managedFields":[],"managedFields" :[]}}', b'{"metadata":{"x\\"managedFields":[]}}'),
     ],

@@ -10,10 +10,11 @@ import pytest
 
 from aioinformer.errors import InformerError, SubscriptionLagged
 from aioinformer.events import Added, Resynced, Synced, Updated
-from aioinformer.subscription import BATCH
+from aioinformer.subscription import BATCH, SOME
 from tests.subscribed import Cache, record, turns
 
 
+@pytest.mark.looptime
 async def test_there_are_as_many_as_wait_up_to_the_bound() -> None:
     """None is lost between two batches, none comes twice."""
     cache = Cache()
@@ -120,6 +121,13 @@ async def test_dropping_them_frees_the_subscription() -> None:
     del batches
     gc.collect()
     assert gone() is None
+
+
+async def test_a_batch_ends_with_its_turn_when_objects_take_long_to_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client's model takes most of a millisecond: 256 of them would hold the loop for a fifth of a second."""
+    monkeypatch.setattr("aioinformer.subscription.TURN", 0.0)
+    batches = Cache(*(record(f"p{n}") for n in range(100))).events().batches()
+    assert [len(await anext(batches)) for _ in range(3)] == [1 + SOME] * 3
 
 
 async def test_other_tasks_get_their_turns_though_everything_is_there() -> None:

@@ -100,6 +100,14 @@ class TestTable:
         assert all(before - after <= SLICE for before, after in pairwise(sizes))
         assert (table.records, table.namespaces, table.indexes["letter"].by_key) == ({}, {}, {})
 
+    def test_the_keys_of_one_namespace_or_of_one_index_value_go_a_slice_at_a_time_too(self) -> None:
+        table = filled(*(f"a{n}" for n in range(3 * SLICE)))
+        keys, others = table.namespaces["n"], dict.fromkeys(map(str, range(2 * SLICE)))
+        filed = table.indexes["letter"].keys_of("a")
+        left = [(len(keys), len(filed), len(others)) for _ in table.dismantle(others)]
+        assert all(before - after <= SLICE for sizes in zip(*left, strict=True) for before, after in pairwise(sizes))
+        assert left[-1] == (0, 0, 0)
+
     def test_an_index_that_goes_meanwhile_is_no_longer_looked_at(self) -> None:
         table = filled("a", "b")
         filed = table.filed()

@@ -159,11 +159,15 @@ class Cache:
     def list(self, version: int, numbers: Iterable[int]) -> None:
         """Put a whole snapshot on the queue, in pages as the reflector makes them."""
         self.put(SnapshotBegin())
+        self.pages(version, numbers)
+        self.put(SnapshotCommit(str(version)))
+
+    def pages(self, version: int, numbers: Iterable[int]) -> None:
+        """Put objects of a snapshot on the queue."""
         numbers = list(numbers)
         for start in range(0, len(numbers), DECODED):
             records: Any = [Counted(self.count, number, version) for number in numbers[start : start + DECODED]]
             self.put(SnapshotPage([Delta(False, each) for each in records]))
-        self.put(SnapshotCommit(str(version)))
 
     async def apply(self) -> None:
         """Return when the queue has been emptied."""
@@ -226,6 +230,22 @@ async def test_letting_go_of_a_cache_takes_turns() -> None:
     async with passing(lambda: cache.count.handled) as meanwhile:
         await cache.apply()
     check(meanwhile, OBJECTS, COMPARED)
+
+
+async def test_letting_go_of_a_snapshot_that_was_broken_off_takes_turns() -> None:
+    """A list that fails near its end begins anew, and what had come of it goes."""
+    cache = Cache()
+    cache.list(1, range(OBJECTS))
+    await cache.apply()
+    await cache.events.aclose()
+    cache.put(SnapshotBegin())
+    cache.pages(1, range(OBJECTS, 2 * OBJECTS))
+    await cache.apply()
+    cache.put(SnapshotBegin())
+    async with passing(lambda: cache.count.handled) as meanwhile:
+        await cache.apply()
+    check(meanwhile, OBJECTS, COMPARED)
+    assert len(cache.store) == OBJECTS
 
 
 async def test_packing_takes_turns(monkeypatch: pytest.MonkeyPatch) -> None:
