@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Journal", "JournalEntry", "fate"]
 
-ROUTINE, RARE, SNAPSHOTS = 2048, 512, 16
-"""Entries that are kept of each kind; of routine ones a second's worth on a busy cluster."""
+ROUTINE, RARE, SNAPSHOTS = 512, 128, 16
+"""Entries that are kept of each kind, a quarter of a kilobyte each; of routine ones a second's worth on a busy cluster."""
 
 
 @dataclass(frozen=True, slots=True)
