@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING, TypeAlias
 
-from aioinformer.batches import Batch, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage, Vanished
+from aioinformer.batches import Batch, Change, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage, Vanished
 from aioinformer.journal import Journal
+from aioinformer.turns import FEW, SECONDS, Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from aioinformer.batches import Change
     from aioinformer.fanout import Fanout
     from aioinformer.store import Store
 
@@ -24,7 +25,8 @@ __all__ = ["Applier", "Inlet", "Part", "Queue"]
 
 SLICE = 500
 """Changes let go before the loop gets a turn."""
-
+SOME = 16
+"""Objects of a batch between two looks at the clock: with a client's model or indexers, each may take long."""
 
 QUIET = 0.25
 """Seconds without a batch after which there is time to pack."""
@@ -103,6 +105,8 @@ class Applier:
         self._fanout = fanout
         self._changed = changed
         self._committed = committed
+        self._lane = fanout.lane
+        self._clock: Callable[[], float] = monotonic
         self._unwanted: list[Part] = []
         self._namespaces: frozenset[str] | None = None
         self.journal = Journal()
@@ -129,16 +133,21 @@ class Applier:
 
     async def run(self, queue: Queue) -> None:
         """Empty the queue, for ever. Cancelling it leaves the cache as it is between two batches."""
+        self._clock = asyncio.get_running_loop().time
         while True:
             part, batch = await self._next(queue)
             await self._let_go()
+            is_few = isinstance(batch, Deltas) and len(batch.items) <= FEW
+            ends = self._clock() + SECONDS if is_few else await self._lane.turn()
             if part.is_wanted:
-                await self._take(part, batch)
+                await self._take(part, batch, ends)
             del batch  # and with it its objects, while a quiet queue is waited on
             self._changed()
-            while self._store.is_pressed and self._store.pack():  # noqa: ASYNC110  # a turn for others
-                await asyncio.sleep(0)
-            if not queue.empty():  # a queue that holds something does not give others a turn
+            while self._store.is_pressed:
+                await self._lane.turn()
+                if not self._store.pack():
+                    break
+            if is_few and not queue.empty():  # a queue that holds something does not give others a turn
                 await asyncio.sleep(0)
 
     async def _next(self, queue: Queue) -> tuple[Part, Batch]:
@@ -147,30 +156,51 @@ class Applier:
             with suppress(TimeoutError):
                 async with asyncio.timeout(QUIET):
                     return await queue.get()
-            while queue.empty() and self._store.pack():  # noqa: ASYNC110  # a turn for others
-                await asyncio.sleep(0)
+            while queue.empty() and self._store.can_pack:
+                await self._lane.turn()
+                if not self._store.pack():
+                    break
         return await queue.get()
 
-    async def _take(self, part: Part, batch: Batch) -> None:
+    async def _take(self, part: Part, batch: Batch, ends: float) -> None:
         match batch:
             case Deltas():
                 if not part.snapshots and self.restored_version is None:
                     return  # they follow what was restored, which does not count any more
                 self._show_restored(part)
-                changes = self._store.apply(batch, part.name)
-                self.journal.arrived(batch.items, changes, self._store)
-                if self._fanout.is_synced:
-                    await self._fanout.deliver(changes)
+                await self._apply(part, batch, ends)
             case SnapshotBegin(generation):
                 part.begun(generation)
-                for _ in self._store.begin_snapshot(part.name):
-                    await asyncio.sleep(0)
+                await self._finish(self._store.begin_snapshot(part.name))
             case SnapshotPage():
-                self._store.stage(batch, part.name)
+                await self._stage(part, batch, ends)
             case SnapshotCommit(version):
                 await self._commit(part, version)
             case Vanished():
                 await self._empty(part.name, part.extent, "removed: the resource is not served any more")
+
+    async def _apply(self, part: Part, batch: Deltas, ends: float) -> None:
+        """Watch events, as many as the slice has time for, and so on; their version is reached with the last of them."""
+        items, changes = batch.items, list[Change]()
+        for start in range(0, len(items) or 1, SOME):
+            some, is_last = items[start : start + SOME], start + SOME >= len(items)
+            made = self._store.apply(Deltas(some, batch.resource_version if is_last else ""), part.name)
+            self.journal.arrived(some, made, self._store)
+            changes += made
+            if is_last or self._clock() > ends:
+                await self._deliver(changes)
+                changes = []
+                ends = ends if is_last else await self._lane.turn()
+
+    async def _stage(self, part: Part, page: SnapshotPage, ends: float) -> None:
+        for start in range(0, len(page.items), SOME):
+            if self._clock() > ends:
+                ends = await self._lane.turn()
+            self._store.stage(SnapshotPage(page.items[start : start + SOME]), part.name)
+
+    async def _deliver(self, changes: list[Change]) -> None:
+        if self._fanout.is_synced:
+            await self._fanout.deliver(changes)
 
     def _show_restored(self, part: Part) -> None:
         """The server has taken the version of what was restored, or it was compared with a snapshot: now it is the cache."""
@@ -205,7 +235,7 @@ class Applier:
             for some in self._store.difference(name, namespace):
                 changes += some
                 self.journal.compared(some, removal)
-                await asyncio.sleep(0)
+                await self._lane.turn()
         return changes
 
     async def _tell(self, changes: list[Change], rest: Iterator[None]) -> None:
@@ -213,17 +243,21 @@ class Applier:
             await self._fanout.deliver(changes)
         else:
             self._committed()
-        for _ in rest:
-            await asyncio.sleep(0)
+        await self._lane.turn()
+        await self._finish(rest)
         while changes:  # with them go the last references to what was replaced
+            await self._lane.turn()
             del changes[-SLICE:]
-            await asyncio.sleep(0)
+
+    async def _finish(self, slices: Iterator[None]) -> None:
+        """Do all of something, a slice in each turn."""
+        for _ in slices:
+            await self._lane.turn()
 
     async def _let_go(self) -> None:
         """Remove what is not wanted any more."""
         if self.restored_version is None:
-            for _ in self._store.forget_shelved():
-                await asyncio.sleep(0)
+            await self._finish(self._store.forget_shelved())
         while self._unwanted:
             unwanted, wanted = list(self._unwanted), self._namespaces
             for part in unwanted:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aioinformer.bell import Bell
     from aioinformer.reflector import Source
     from aioinformer.store import Store
+    from aioinformer.turns import Lane
     from aioinformer.wire import ListPage
 
 __all__ = ["AuditReport", "Audited", "Auditor", "merged"]
@@ -84,6 +85,7 @@ class Audited(Protocol):
 
     store: Store
     bell: Bell
+    lane: Lane
 
     @property
     def snapshots(self) -> int:
@@ -138,6 +140,7 @@ class Auditor:
     def __init__(self, audited: Audited, source: Source, page_size: int) -> None:
         self._audited = audited
         self._store = audited.store
+        self._lane = audited.lane
         self._source = source
         self._page_size = page_size
         self._turn = asyncio.Lock()
@@ -197,13 +200,13 @@ class Auditor:
         while True:
             page = await self._page(token)
             for items in _sliced(page.items, SLICE):
+                await self._lane.turn()
                 for item in items:
                     found = decode_item(item, page.kind, page.api_version)
                     if isinstance(found, Delta):
                         listed.digests[found.record.key] = digest(found.record)
                     else:
                         listed.unreadable.add(found.key)
-                await asyncio.sleep(0)
             listed = listed._replace(resource_version=listed.resource_version or page.resource_version)
             token = page.continue_token
             if not token:
@@ -222,13 +225,13 @@ class Auditor:
     async def _compare(self, listed: _Listed) -> _Findings:
         findings = _Findings([], [], [], [])
         for keys in _sliced(list(listed.digests), SLICE):
+            await self._lane.turn()
             for key in self._judgeable(keys):
                 held = self._store.digest(key)
                 if held is None:
                     findings.missing.append(key)
                 elif held != listed.digests[key]:
                     findings.outdated.append(key)
-            await asyncio.sleep(0)
         await self._examine(listed, findings)
         return findings
 
@@ -237,19 +240,20 @@ class Auditor:
         store, quarantine = self._store, self._store.quarantine
         set_aside = (key for key in quarantine if key not in store and self._audited.covers(key))
         for keys in _sliced([*self._audited.keys(), *set_aside], SLICE):
+            await self._lane.turn()
             for key in self._judgeable(key for key in keys if key in store or key in quarantine):
                 if key not in listed.digests and key not in listed.unreadable:
                     findings.surplus.append(key)
                 elif key not in quarantine and store.is_damaged(key):
                     findings.damaged.append(key)
-            await asyncio.sleep(0)
+        await self._lane.turn()
         found = set(findings.keys)
         for strays in store.strays():
             own = self._judgeable(filter(self._audited.covers, dict.fromkeys(strays)))
             new = [key for key in own if key not in found and key not in quarantine]
             findings.damaged.extend(new)
             found.update(new)
-            await asyncio.sleep(0)
+            await self._lane.turn()
 
     def _judgeable(self, keys: Iterable[str]) -> Iterator[str]:
         """Those that stood still since before the list, and that are not in quarantine without a word on who they are."""

@@ -6,6 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from aioinformer.turns import Lane
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -19,9 +21,11 @@ SLICE = 500
 
 
 class Fanout:
-    """The subscriptions of one informer."""
+    """The subscriptions of one informer, and whose turn it is among the tasks of it that have much to do."""
 
     def __init__(self) -> None:
+        self.lane = Lane()
+        """Where the informer's tasks and consumers wait for their turn."""
         self._subscriptions: WeakSet[Subscription[Any]] = WeakSet()
         self._waiting: set[Subscription[Any]] = set()
         self._synced_version: str | None = None
@@ -55,6 +59,7 @@ class Fanout:
         """A new subscriber: it starts now if the cache is in sync, else when it is."""
         self._subscriptions.add(subscription)
         subscription.waiting_room = self._waiting
+        subscription.lane = self.lane
         subscription.is_running = self._running
         subscription.now = self._now or subscription.now
         if self._synced_version is not None:
@@ -88,9 +93,9 @@ class Fanout:
         for subscription in subscriptions:
             subscription.catching_up = True
         for start in range(0, len(changes), SLICE):
+            await self.lane.turn()
             for subscription in subscriptions:
                 subscription.offer(changes[start : start + SLICE])
-            await asyncio.sleep(0)
         for subscription in subscriptions:
             subscription.caught_up()
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aioinformer.resource import GroupVersionResource, ResourceName
     from aioinformer.selectors import LabelSelector
     from aioinformer.store import Store
+    from aioinformer.turns import Lane
 
 __all__ = ["AuditableSource", "Feed", "Presence"]
 
@@ -59,12 +60,13 @@ class Feed:
     """Follows one collection, from ``start`` until ``close``; ``changed`` is called when its state may be another one."""
 
     def __init__(
-        self, spec: InformerSpec, part: Part, *, store: Store, bell: Bell, changed: Callable[[], None]
+        self, spec: InformerSpec, part: Part, *, store: Store, bell: Bell, lane: Lane, changed: Callable[[], None]
     ) -> None:
         self.spec = spec
         self.part = part
         self.store = store
         self.bell = bell
+        self.lane = lane
         self.monitor: Monitor | None = None
         self._tell = changed
         self._generation = 0
@@ -130,7 +132,7 @@ class Feed:
         self.monitor = Monitor(str(self.spec), self._machine, clock, self._changed)
         self._reflector = Reflector(
             source, self._machine, Inlet(queue, self.part), self.monitor,
-            clock=clock, keep_managed_fields=self.spec.keep_managed_fields,
+            clock=clock, keep_managed_fields=self.spec.keep_managed_fields, lane=self.lane,
         )  # fmt: skip
         self._auditor = Auditor(self, source.metadata_only(), self.spec.page_size)
 

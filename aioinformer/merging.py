@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar, 
 from aioinformer.errors import InvalidOption
 from aioinformer.informer import Informer
 from aioinformer.subscription import TURN, Subscription
+from aioinformer.turns import FEW, Lane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +53,7 @@ class Merged(Generic[T]):
         )
         self._ready: deque[Tagged[T]] = deque()
         self._failures: deque[BaseException] = deque()
+        self._lane = Lane()
         self._turn_ends = 0.0
         self._is_waiting = False
 
@@ -66,8 +68,11 @@ class Merged(Generic[T]):
     async def __anext__(self) -> Tagged[T]:
         """The next event; one of each source that has some, in turn. Raises what a subscription raises when it fails."""
         loop = asyncio.get_running_loop()
-        if loop.time() >= self._turn_ends:
-            await asyncio.sleep(0)  # a consumer to whom everything is there already would not let others run
+        if loop.time() >= self._turn_ends:  # a consumer to whom everything is there already would not let others run
+            if self.pending > FEW:
+                await self._lane.turn(at_once=False)
+            else:
+                await asyncio.sleep(0)
             self._turn_ends = loop.time() + TURN
         while True:
             tagged = self._next()

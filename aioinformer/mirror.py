@@ -268,7 +268,8 @@ class Mirror:
 
     def _feed(self, namespace: str | None) -> Feed:
         part = Part(namespace)
-        return Feed(self._spec_of(namespace), part, store=self.store, bell=self.bell, changed=self._settle)
+        lane = self.fanout.lane
+        return Feed(self._spec_of(namespace), part, store=self.store, bell=self.bell, lane=lane, changed=self._settle)
 
     def _spec_of(self, namespace: str | None) -> InformerSpec:
         return replace(self.spec, namespace=namespace)
@@ -303,7 +304,8 @@ class Mirror:
         if spec.restore_from is None or self._source is None or len(self._feeds) > 1:
             return
         (feed,) = self._all
-        warm = await restore(spec.restore_from, self.store, origin_of(spec, self._source.server), feed.part.name)
+        origin = origin_of(spec, self._source.server)
+        warm = await restore(spec.restore_from, self.store, origin, feed.part.name, lane=self.fanout.lane)
         if self.spec is not spec:  # the applier lets go of what was shelved
             warm = WarmStart(warm.path, warm.refused or RESCOPED)
         if not warm.refused:

@@ -14,6 +14,7 @@ from aioinformer.errors import IdleTimeout, InformerError, MalformedResponse, Un
 from aioinformer.framing import LineSplitter
 from aioinformer.pages import PageReader
 from aioinformer.transitions import After, State
+from aioinformer.turns import FEW, SECONDS, Lane
 from aioinformer.wire import Bookmark, decode_item, decode_line
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Body", "Observer", "Outlet", "Reflector", "Source", "read_whole"]
 
 SLICE = 64
-"""Objects decoded before the loop gets a turn: about a millisecond's worth."""
-
+"""Objects decoded before the loop gets a turn, unless the clock says that it was a millisecond's worth before."""
+SOME = 8
+"""Objects of a page between two looks at the clock."""
 
 LONGEST_LIST = 2 * 1024**3
 """Bytes of one list response, after decompression; 500 objects of etcd's default limit are 0.75 GB."""
@@ -86,6 +88,7 @@ class Reflector:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         keep_managed_fields: bool = False,
+        lane: Lane | None = None,
     ) -> None:
         self._source = source
         self._machine = machine
@@ -94,6 +97,8 @@ class Reflector:
         self._clock = clock
         self._sleep = sleep
         self._keep_managed_fields = keep_managed_fields
+        self._lane = lane or Lane()
+        self._without_a_turn = 0
         self._under_way: asyncio.Timeout | None = None
         self._pausing: asyncio.Timeout | None = None
         self._distrusted = False
@@ -171,18 +176,31 @@ class Reflector:
             self._observer.heard()
             reader = PageReader(keep_managed_fields=self._keep_managed_fields)
             while await self._feed_page(reader, body):
-                while items := reader.take(SLICE):
-                    await self._put(SnapshotPage(items))
+                await self._hand_on_items(reader)
             page = reader.close()  # in here: what it raises may repeat what was sent, and the source takes that out
         for start in range(0, len(page.items), SLICE):
+            await self._lane.turn()
             items = [
                 decode_item(item, page.kind, page.api_version, keep_managed_fields=self._keep_managed_fields)
                 for item in page.items[start : start + SLICE]
             ]
-            await self._put(SnapshotPage(items))
+            await self._queue.put(SnapshotPage(items))
         step = self._machine.page(page.resource_version, page.continue_token, self._clock())
         await self._commit_if_whole(step)
         return step
+
+    async def _hand_on_items(self, reader: PageReader) -> None:
+        """Put what has arrived of a page on the queue, a slice at a time."""
+        is_more = True
+        while is_more:
+            ends = await self._lane.turn()
+            items: list[Delta | Undecodable] = []
+            while is_more and len(items) < SLICE and self._clock() <= ends:
+                some = reader.take(SOME)
+                items += some
+                is_more = len(some) == SOME
+            if items:
+                await self._queue.put(SnapshotPage(items))
 
     async def _feed_page(self, reader: PageReader, body: Body) -> bool:
         """Whether there was more; in a method of its own, so that nothing holds the last chunk."""
@@ -211,16 +229,33 @@ class Reflector:
             splitter.close()
             return self._machine.ended(self._clock())
         lines = splitter.feed(chunk)
+        self._without_a_turn += len(lines) + 1
         for start in range(0, len(lines), SLICE):
-            step = await self._hand_on(lines[start : start + SLICE])
+            some = lines[start : start + SLICE]
+            is_bulk = len(some) > FEW or self._machine.state is State.STREAMING
+            step = await self._hand_on(some, await self._turn() if is_bulk else self._clock() + SECONDS)
             if step is not None:
                 return step
+        if self._without_a_turn >= SLICE:  # reading does not wait while there is something to read
+            self._without_a_turn = 0
+            await asyncio.sleep(0)
         return None
 
-    async def _hand_on(self, lines: Sequence[Line]) -> Step | None:
-        """Put these events on the queue, in order; a step means that the watch is not to be read on."""
+    async def _turn(self) -> float:
+        self._without_a_turn = 0
+        return await self._lane.turn()
+
+    async def _hand_on(self, lines: Sequence[Line], ends: float) -> Step | None:
+        """Put these events on the queue, in order; a step means that the watch is not to be read on.
+
+        What is not decoded when the slice ends has to wait for another one.
+        """
         pending: list[Delta | Undecodable] = []
         for line in lines:
+            if self._clock() > ends:  # they are large
+                await self._flush(pending)
+                pending = []
+                ends = await self._turn()
             try:
                 event = decode_line(line, keep_managed_fields=self._keep_managed_fields)
             except InformerError:
@@ -241,17 +276,17 @@ class Reflector:
         if not events:
             return
         if self._machine.state is State.STREAMING:
-            await self._put(SnapshotPage(events))
+            await self._queue.put(SnapshotPage(events))
             self._machine.events("", self._clock())
             return
         version = next((v for event in reversed(events) if (v := _version(event))), "")
-        await self._put(Deltas(events, version))
+        await self._queue.put(Deltas(events, version))
         self._machine.events(version, self._clock())
 
     async def _bookmark(self, bookmark: Bookmark) -> Step:
         watching = self._machine.state is State.WATCHING
         if watching:
-            await self._put(Deltas([], bookmark.resource_version))
+            await self._queue.put(Deltas([], bookmark.resource_version))
         step = self._machine.bookmark(
             bookmark.resource_version, self._clock(), initial_events_end=bookmark.ends_snapshot
         )
@@ -260,11 +295,7 @@ class Reflector:
 
     async def _commit_if_whole(self, step: Step) -> None:
         if step.after is After.COMMIT:
-            await self._put(SnapshotCommit(self._machine.resource_version))
-
-    async def _put(self, batch: Batch) -> None:
-        await self._queue.put(batch)
-        await asyncio.sleep(0)  # putting on a queue with room does not give others a turn
+            await self._queue.put(SnapshotCommit(self._machine.resource_version))
 
     async def _read(self, body: Body) -> bytes:
         silence = self._machine.silence

@@ -20,6 +20,7 @@ from aioinformer.errors import NotRunning, SubscriptionLagged
 from aioinformer.events import Added, Deleted, Event, Resynced, Synced, Updated
 from aioinformer.lag import Lag
 from aioinformer.scope import DEFAULT_MAX_PENDING, Overflow, Scope, Terms
+from aioinformer.turns import FEW, SECONDS, Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +41,7 @@ BATCH = 256
 """Events that ``batches`` gives at a time."""
 SOME = 8
 """Events of a batch between two looks at the clock: with a client's model, each takes most of a millisecond."""
-TURN = 0.002
+TURN = SECONDS
 """Seconds a consumer that never waits may run before others get a turn."""
 
 
@@ -88,6 +89,8 @@ class Subscription(Generic[T]):
         self._failure: Exception | None = None
         self._clock: Callable[[], float] = lambda: inf  # until somebody iterates: later than any turn may end
         self._turn_ends = 0.0
+        self.lane = Lane()
+        """Where its consumer waits for its turn while much waits to be taken. For the fan-out to set."""
         self.waiting_room: set[Subscription[Any]] = set()
         """Where it stands while somebody waits on it, so that no waiting task is garbage. For the fan-out to set."""
         self.now: Callable[[], float] = monotonic
@@ -243,7 +246,7 @@ class Subscription(Generic[T]):
         return Updated(self._view(new), old, change.key, build=self._view)
 
     def batches(self) -> Batches[T]:
-        """An async iterator of the same events, as many at a time as there are, up to ``BATCH`` and two milliseconds' work.
+        """An async iterator of the same events, as many at a time as there are, up to ``BATCH`` and a millisecond's work.
 
         For consumers to whom a microsecond per event matters: ``async for events in subscription.batches()``. What was
         promised of events holds for them; use it instead of ``async for event in subscription``, not beside.
@@ -268,7 +271,10 @@ class Subscription(Generic[T]):
             self._consumed()
         loop = asyncio.get_running_loop()
         self._clock = loop.time
-        await asyncio.sleep(0)
+        if self.is_replaying or len(self._in_order) > FEW:
+            await self.lane.turn(at_once=False)
+        else:
+            await asyncio.sleep(0)
         self._turn_ends = loop.time() + TURN
 
     async def _other_event(self) -> Event[T]:
@@ -279,7 +285,7 @@ class Subscription(Generic[T]):
             if event is not None:
                 return event
             if self._initial or (self._due and not self.catching_up):
-                await asyncio.sleep(0)  # so far nothing of what it went through was in its scope
+                await self.lane.turn(at_once=False)  # so far nothing of what it went through was in its scope
                 continue
             if self._failure is not None:
                 raise self._failure

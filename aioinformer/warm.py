@@ -7,7 +7,6 @@ second by its difference from the first.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from aioinformer.wire import decode_item
 if TYPE_CHECKING:
     from aioinformer.options import InformerSpec
     from aioinformer.store import Store
+    from aioinformer.turns import Lane
 
 __all__ = ["ACCEPTED", "RESCOPED", "WarmStart", "origin_of", "restore", "save"]
 
@@ -75,7 +75,7 @@ async def save(path: str | os.PathLike[str], store: Store, origin: Origin) -> No
     await write_snapshot(path, header, store.records())
 
 
-async def restore(path: str | os.PathLike[str], store: Store, origin: Origin, part: str = "") -> WarmStart:
+async def restore(path: str | os.PathLike[str], store: Store, origin: Origin, part: str = "", *, lane: Lane) -> WarmStart:
     """Shelve in the store what a file holds. A file that cannot be used leaves the store as it was, and is told why."""
     path = os.fspath(path)
     store.begin_snapshot(part)
@@ -83,10 +83,12 @@ async def restore(path: str | os.PathLike[str], store: Store, origin: Origin, pa
         async with SnapshotFile(path) as file:
             header = await file.header(origin)
             while block := await file.block():
+                await lane.turn()
                 store.stage(SnapshotPage([decode_item(raw, keep_managed_fields=True) for raw in block]), part)
-                await asyncio.sleep(0)
-                while store.is_pressed and store.pack():  # noqa: ASYNC110  # a turn for others
-                    await asyncio.sleep(0)
+                while store.is_pressed:
+                    await lane.turn()
+                    if not store.pack():
+                        break
     except FileNotFoundError:
         store.forget_part(part)
         logger.info("%s: starts cold: there is no file %s yet", origin.resource, path)

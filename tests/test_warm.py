@@ -29,6 +29,7 @@ from aioinformer.informer import Informer
 from aioinformer.options import InformerSpec
 from aioinformer.snapshot_file import Origin
 from aioinformer.store import Store
+from aioinformer.turns import Lane
 from aioinformer.warm import restore, save
 from aioinformer.wire import decode_item
 from tests.pod_server import PODS, Mirroring, PodServer
@@ -338,7 +339,7 @@ def test_any_cache_comes_back_as_it_was(contents: Any, tmp_path_factory: pytest.
     async def there_and_back() -> None:
         path = tmp_path_factory.mktemp("cache") / "cache"
         await save(path, store, ORIGIN)
-        warm = await restore(path, restored, ORIGIN)
+        warm = await restore(path, restored, ORIGIN, lane=Lane())
         assert (warm.refused, warm.objects) == ("", len(contents))
         assert len(restored) == 0
         restored.unshelve(warm.resource_version)
