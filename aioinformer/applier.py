@@ -1,6 +1,6 @@
 """The only writer of a cache: empties the queue into it, and then tells of what changed.
 
-Several collections may share the queue, each as a ``Part`` of the cache. What still comes of one that is no longer
+A few events that nothing is before need not go by the queue: ``apply_now``. Several collections may share the queue, each as a ``Part`` of the cache. What still comes of one that is no longer
 wanted is dropped here, so that whoever changes the parts need not wait for anything.
 """
 
@@ -81,15 +81,17 @@ Queue: TypeAlias = "asyncio.Queue[tuple[Part, Batch]]"
 
 
 class Inlet:
-    """One part's way to the queue."""
+    """One part's way to the cache: by the queue, or past it when nothing is on the way and there is little to do."""
 
-    def __init__(self, queue: Queue, part: Part) -> None:
+    def __init__(self, applier: Applier, queue: Queue, part: Part) -> None:
+        self._applier = applier
         self._queue = queue
         self._part = part
 
     async def put(self, item: Batch, /) -> None:
-        """Put a batch on the queue; waits for room."""
-        await self._queue.put((self._part, item))
+        """Have a batch applied, now or when those before it are; waits for room on the queue."""
+        if not self._applier.apply_now(self._part, item, self._queue):
+            await self._queue.put((self._part, item))
 
 
 class Applier:
@@ -107,6 +109,8 @@ class Applier:
         self._committed = committed
         self._lane = fanout.lane
         self._clock: Callable[[], float] = monotonic
+        self._applied_at = 0.0
+        self._is_at_rest = self._is_idle = False
         self._unwanted: list[Part] = []
         self._namespaces: frozenset[str] | None = None
         self.journal = Journal()
@@ -131,6 +135,34 @@ class Applier:
         if self._unwanted and not queue.full():
             queue.put_nowait((self._unwanted[0], Vanished()))  # wakes it up
 
+    def apply_now(self, part: Part, batch: Batch, queue: Queue) -> bool:
+        """Apply a few events at once, if none is before them: whether that was possible. Else they have to go by the queue.
+
+        It spares them two turns of the loop. What raises out of a strict store is not for who brings them, but for ``run``.
+        """
+        store = self._store
+        if (
+            not self._is_at_rest
+            or not queue.empty()
+            or not isinstance(batch, Deltas)
+            or len(batch.items) > FEW
+            or self._unwanted
+            or self.restored_version is not None
+            or store.is_strict
+            or store.is_pressed
+        ):
+            return False
+        if part.is_wanted and part.snapshots:
+            changes = store.apply(batch, part.name)
+            self.journal.arrived(batch.items, changes, store)
+            if self._fanout.is_synced:
+                self._fanout.offer(changes)
+        self._applied_at = self._clock()
+        self._changed()
+        if self._is_idle and store.can_pack:
+            queue.put_nowait((part, Deltas([], "")))  # wakes it up: it has to watch for a quiet moment
+        return True
+
     async def run(self, queue: Queue) -> None:
         """Empty the queue, for ever. Cancelling it leaves the cache as it is between two batches."""
         self._clock = asyncio.get_running_loop().time
@@ -142,6 +174,7 @@ class Applier:
             if part.is_wanted:
                 await self._take(part, batch, ends)
             del batch  # and with it its objects, while a quiet queue is waited on
+            self._applied_at = self._clock()
             self._changed()
             while self._store.is_pressed:
                 await self._lane.turn()
@@ -152,15 +185,20 @@ class Applier:
 
     async def _next(self, queue: Queue) -> tuple[Part, Batch]:
         """The next batch. If none comes for a while, what the cache holds is packed meanwhile."""
-        if queue.empty() and self._store.can_pack:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(QUIET):
-                    return await queue.get()
+        self._is_at_rest = True
+        try:
             while queue.empty() and self._store.can_pack:
-                await self._lane.turn()
-                if not self._store.pack():
-                    break
-        return await queue.get()
+                last = self._applied_at
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(last + QUIET):
+                        return await queue.get()
+                while self._applied_at == last and queue.empty() and self._store.can_pack:
+                    await self._lane.turn()
+                    self._store.pack()
+            self._is_idle = True
+            return await queue.get()
+        finally:
+            self._is_at_rest = self._is_idle = False
 
     async def _take(self, part: Part, batch: Batch, ends: float) -> None:
         match batch:

@@ -79,15 +79,19 @@ class Fanout:
         for subscription in self._open():
             subscription.start(resource_version)
 
+    def offer(self, changes: Sequence[Change]) -> None:
+        """Hand a few changes to everybody at once."""
+        now = None if self._now is None else self._now()
+        for subscription in list(self._subscriptions):
+            subscription.offer(changes, now)
+
     async def deliver(self, changes: Sequence[Change]) -> None:
         """Hand changes to everybody who was there when the cache made them.
 
         One who joins between two slices has them in its replay already, so it is not given the rest.
         """
         if len(changes) <= SLICE:
-            now = None if self._now is None else self._now()
-            for subscription in list(self._subscriptions):
-                subscription.offer(changes, now)
+            self.offer(changes)
             return
         subscriptions = self._open()
         for subscription in subscriptions:

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from aioinformer.applier import Inlet, Part
 from aioinformer.audit import Auditor
 from aioinformer.listwatch import ListWatch
-from aioinformer.reflector import Reflector, Source
+from aioinformer.reflector import Outlet, Reflector, Source
 from aioinformer.staging import within
 from aioinformer.status import InformerState, Monitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aioinformer.applier import Queue
+    from aioinformer.applier import Part
     from aioinformer.audit import AuditReport
     from aioinformer.bell import Bell
     from aioinformer.errors import InformerError
@@ -124,14 +123,14 @@ class Feed:
         """Whether an object of this key is its affair."""
         return within(key, self.part.extent)
 
-    def start(self, source: AuditableSource, queue: Queue, presence: Presence | None) -> None:
-        """Get ready to ``run``; once."""
+    def start(self, source: AuditableSource, outlet: Outlet, presence: Presence | None) -> None:
+        """Get ready to ``run``; once. What it brings goes to ``outlet``."""
         clock = asyncio.get_running_loop().time
         self._presence = presence
         self._scope = anyio.CancelScope()
         self.monitor = Monitor(str(self.spec), self._machine, clock, self._changed)
         self._reflector = Reflector(
-            source, self._machine, Inlet(queue, self.part), self.monitor,
+            source, self._machine, outlet, self.monitor,
             clock=clock, keep_managed_fields=self.spec.keep_managed_fields, lane=self.lane,
         )  # fmt: skip
         self._auditor = Auditor(self, source.metadata_only(), self.spec.page_size)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from aioinformer.applier import Applier, Part
+from aioinformer.applier import Applier, Inlet, Part
 from aioinformer.audit import merged
 from aioinformer.batches import Deltas
 from aioinformer.bell import Bell
@@ -151,7 +151,7 @@ class Mirror:
         self._scope = anyio.CancelScope()
         for namespace, feed in self._feeds.items():
             scoped = source if feed.part.is_alone else source.scoped(namespace, self.spec.label_selector)
-            feed.start(scoped, self._queue, presence)
+            feed.start(scoped, self._inlet(feed, self._queue), presence)
         self.fanout.run()
         tasks.start_soon(self._run, self._scope, self._queue, name=str(self.spec))
 
@@ -175,7 +175,8 @@ class Mirror:
         self._applier.narrow([feed.part for feed in leaving], namespaces or None, self._queue)
         for namespace, feed in self._feeds.items():
             if namespace not in before:
-                feed.start(self._source.scoped(namespace, spec.label_selector), self._queue, self._presence)
+                scoped = self._source.scoped(namespace, spec.label_selector)
+                feed.start(scoped, self._inlet(feed, self._queue), self._presence)
                 if self._tasks is not None:
                     self._tasks.start_soon(feed.run)
             elif labels_differ:
@@ -270,6 +271,9 @@ class Mirror:
         part = Part(namespace)
         lane = self.fanout.lane
         return Feed(self._spec_of(namespace), part, store=self.store, bell=self.bell, lane=lane, changed=self._settle)
+
+    def _inlet(self, feed: Feed, queue: Queue) -> Inlet:
+        return Inlet(self._applier, queue, feed.part)
 
     def _spec_of(self, namespace: str | None) -> InformerSpec:
         return replace(self.spec, namespace=namespace)

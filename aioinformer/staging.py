@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Staging", "identity", "replaced", "within"]
 
+COMPARED = 128
+"""Objects that are compared whole before the loop gets a turn: packed ones are unpacked for it as far as need be."""
 IN_PLACE = 1000
 """Changes that are made in one step: two milliseconds' worth."""
 
@@ -49,7 +51,7 @@ class Staging:
             removed = [key for key in keys if key not in staged]
             self._removed += removed
             yield [Change(key, records[key], None) for key in removed]
-        for keys in _sliced(self.restaged):
+        for keys in _sliced(self.restaged, COMPARED):
             yield [
                 change
                 for key in keys
@@ -115,7 +117,7 @@ def _equal(a: Stored | None, b: Stored) -> bool:
     return a is b or (a is not None and identity(a) == identity(b) and a.labels == b.labels and a.raw == b.raw)
 
 
-def _sliced(keys: Mapping[str, object]) -> Iterator[list[str]]:
+def _sliced(keys: Mapping[str, object], size: int = SLICE) -> Iterator[list[str]]:
     iterator = iter(keys)
-    while part := list(islice(iterator, SLICE)):
+    while part := list(islice(iterator, size)):
         yield part

@@ -254,6 +254,11 @@ class Store:
         return list(self._index(index).by_value)
 
     @property
+    def is_strict(self) -> bool:
+        """Whether an object that cannot be taken in raises."""
+        return self._strict
+
+    @property
     def storage(self) -> StorageStatus:
         """How the objects are kept, as of now."""
         live, packer = self._live, self._packer

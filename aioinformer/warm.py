@@ -83,7 +83,7 @@ async def restore(path: str | os.PathLike[str], store: Store, origin: Origin, pa
         async with SnapshotFile(path) as file:
             header = await file.header(origin)
             while block := await file.block():
-                await lane.turn()
+                await lane.turn(at_once=False)  # reading waits in a way that cannot be cancelled
                 store.stage(SnapshotPage([decode_item(raw, keep_managed_fields=True) for raw in block]), part)
                 while store.is_pressed:
                     await lane.turn()

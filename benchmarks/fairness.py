@@ -50,8 +50,8 @@ async def run(url: str, how: How, objects: int) -> list[Result]:
                 reading = asyncio.create_task(_read(informer.events()))
                 for snapshot, phase in enumerate(("first sync", "relist, unchanged", "relist, all changed")):
                     if snapshot:
-                        await _expire(url, informer)
                         clock.reset()
+                        await _expire(url, informer)
                     await informer.wait_for_version(str(snapshot_version(snapshot)))
                     await _idle(informer)
                     results.append(_result(clock, f"{phase}, {HOW[how]}"))

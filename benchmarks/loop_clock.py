@@ -17,6 +17,7 @@ from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, Any
 
 import aioinformer
+from aioinformer import turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +109,7 @@ def _where(task: asyncio.Task[Any]) -> str:
     place = f"end of {coroutine.__qualname__}"
     while (frame := getattr(coroutine, "cr_frame", None)) is not None:
         code = frame.f_code
-        if Path(code.co_filename).parent in OURS:
+        if Path(code.co_filename).parent in OURS and code.co_filename != turns.__file__:  # who waits there is the name
             line = linecache.getline(code.co_filename, frame.f_lineno).strip()
             place = f"{Path(code.co_filename).stem}.{code.co_name}:{frame.f_lineno} `{line}`"
         coroutine = coroutine.cr_await
