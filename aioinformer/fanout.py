@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import ref
 
 from aioinformer.turns import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from weakref import ReferenceType
 
     from aioinformer.batches import Change
     from aioinformer.subscription import Subscription
@@ -18,6 +19,8 @@ __all__ = ["Fanout"]
 
 SLICE = 500
 """Changes handed to every subscriber before the loop gets a turn."""
+MANY = 16
+"""Subscriptions that may have gone before they are looked for."""
 
 
 class Fanout:
@@ -26,7 +29,9 @@ class Fanout:
     def __init__(self) -> None:
         self.lane = Lane()
         """Where the informer's tasks and consumers wait for their turn."""
-        self._subscriptions: WeakSet[Subscription[Any]] = WeakSet()
+        self._subscriptions: list[ReferenceType[Subscription[Any]]] = []
+        """Each once; it is replaced, never changed, when some have gone."""
+        self._enough = 0
         self._waiting: set[Subscription[Any]] = set()
         self._synced_version: str | None = None
         self._now: Callable[[], float] | None = None
@@ -57,7 +62,9 @@ class Fanout:
 
     def attach(self, subscription: Subscription[Any], resource_version: str) -> None:
         """A new subscriber: it starts now if the cache is in sync, else when it is."""
-        self._subscriptions.add(subscription)
+        if len(self._subscriptions) > self._enough:  # some may have gone, and nothing may have happened since
+            self._enough = MANY + 2 * len(self._open())
+        self._subscriptions = [*self._subscriptions, ref(subscription)]
         subscription.waiting_room = self._waiting
         subscription.lane = self.lane
         subscription.is_running = self._running
@@ -82,8 +89,10 @@ class Fanout:
     def offer(self, changes: Sequence[Change]) -> None:
         """Hand a few changes to everybody at once."""
         now = None if self._now is None else self._now()
-        for subscription in list(self._subscriptions):
-            subscription.offer(changes, now)
+        for reference in self._subscriptions:
+            subscription = reference()
+            if subscription is not None:
+                subscription.offer(changes, now)
 
     async def deliver(self, changes: Sequence[Change]) -> None:
         """Hand changes to everybody who was there when the cache made them.
@@ -107,12 +116,12 @@ class Fanout:
         """The informer has stopped: every subscription ends, with this error if there is one."""
         for subscription in self._open():
             subscription.finish(failure)
-        self._subscriptions.clear()
+        self._subscriptions = []
 
     def _open(self) -> list[Subscription[Any]]:
         """Those still open; the others are forgotten, whoever else may hold them."""
-        subscriptions = list(self._subscriptions)
-        open_ = [subscription for subscription in subscriptions if not subscription.is_closed]
-        if len(open_) < len(subscriptions):
-            self._subscriptions.difference_update(set(subscriptions).difference(open_))
-        return open_
+        present = [(reference, reference()) for reference in self._subscriptions]
+        open_ = [(reference, it) for reference, it in present if it is not None and not it.is_closed]
+        if len(open_) < len(present):
+            self._subscriptions = [reference for reference, _ in open_]
+        return [it for _, it in open_]

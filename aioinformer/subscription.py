@@ -163,12 +163,31 @@ class Subscription(Generic[T]):
 
     def offer(self, changes: Sequence[Change], now: float | None = None) -> None:
         """Take changes in, in order. For the informer to call, with the time by ``now`` if it has that; never waits."""
+        in_order, lag = self._in_order, self._lag
+        total = len(in_order) + len(changes)
+        if (  # as nearly always, and for each subscriber: no call for what is a line
+            self._is_narrow
+            or self._closed
+            or now is None
+            or now >= lag.next_mark
+            or total > self._max_pending
+            or self._backlog.behind
+        ):
+            self._take_in_otherwise(changes, self.now() if now is None else now)
+            return
+        in_order.extend(changes)
+        lag.count += len(changes)
+        if (waiter := self._waiter) is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _take_in_otherwise(self, changes: Sequence[Change], now: float) -> None:
+        """What ``offer`` does when there is more to it."""
         if self._closed:
             return
         failure: Exception | None = None
         if self._is_narrow:
             changes, failure = self._scope.narrowed(changes)
-        if changes and not self._take_in(changes, self.now() if now is None else now):
+        if changes and not self._take_in(changes, now):
             self._fail(
                 SubscriptionLagged(
                     f"more than {self._terms.max_pending} events waited: take them faster, raise max_pending, or use overflow='coalesce'"
@@ -176,21 +195,13 @@ class Subscription(Generic[T]):
             )
         elif failure is not None:
             self._fail(failure)
-        elif changes and (waiter := self._waiter) is not None and not waiter.done():
-            waiter.set_result(None)
+        elif changes:
+            self._wake()
 
     def _take_in(self, changes: Sequence[Change], now: float) -> bool:
         """Add to the backlog; ``False`` if that is too much for a subscription that does not merge."""
         in_order, backlog = self._in_order, self._backlog
-        waiting, total = len(in_order), len(in_order) + len(changes)
-        if total <= self._max_pending and not backlog.behind:  # as nearly always: no call for what is a line
-            in_order.extend(changes)
-            lag = self._lag
-            if now < lag.next_mark:  # one call less, for each subscriber
-                lag.count += total - waiting
-            else:
-                lag.offered(total - waiting, total, now)
-            return True
+        waiting = len(in_order)
         was_behind = bool(backlog.behind)
         if not backlog.extend(changes, merge=self._terms.overflow == "coalesce"):
             return False
@@ -243,7 +254,7 @@ class Subscription(Generic[T]):
         new, old = change.new, change.old
         if new is None or old is None:
             return self._event(change)
-        return Updated(self._view(new), old, change.key, build=self._view)
+        return Updated(new, old, change.key, build=self._view)
 
     def batches(self) -> Batches[T]:
         """An async iterator of the same events, as many at a time as there are, up to ``BATCH`` and a millisecond's work.
@@ -256,6 +267,15 @@ class Subscription(Generic[T]):
     def take(self, count: int) -> list[Event[T]]:
         """Up to so many of the events that wait to be taken; none when there are none just now. Never waits."""
         events: list[Event[T]] = []
+        if self._synced_version is None:
+            in_order, view = self._in_order, self._view
+            while in_order and len(events) < count:  # as nearly always
+                change = in_order.popleft()
+                new, old = change.new, change.old
+                if new is None or old is None:
+                    events.append(self._event(change))
+                else:
+                    events.append(Updated(new, old, change.key, build=view))
         while len(events) < count and (event := self._next_event()) is not None:
             events.append(event)
         return events
@@ -339,7 +359,7 @@ class Subscription(Generic[T]):
             return Deleted(self._view(gone), change.final is not None, key)
         if old is None:
             return Added(self._view(new), False, key)
-        return Updated(self._view(new), old, key, build=self._view)
+        return Updated(new, old, key, build=self._view)
 
     def _resync_is_due(self, now: float) -> bool:
         """Start a round if the period is over; the first begins when the subscriber is first idle."""
@@ -363,7 +383,6 @@ class Subscription(Generic[T]):
             raise RuntimeError("two tasks iterate over one subscription: give each its own informer.events()")
         waiter = self._waiter = loop.create_future()
         timer = loop.call_at(self._resync_at, self._wake) if self._resync_at is not None else None
-        self._consumed()
         self.waiting_room.add(self)
         try:
             await waiter
