@@ -55,7 +55,7 @@ class Updated(Generic[T_co]):
 
     def __init__(
         self,
-        object: T_co | Any,  # noqa: A002  # as in every other event
+        object: T_co,  # noqa: A002  # as in every other event
         old: Any,
         key: str = "",
         *,

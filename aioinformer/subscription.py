@@ -251,7 +251,8 @@ class Subscription(Generic[T]):
         if self._synced_version is not None or not self._in_order:
             return await self._other_event()
         change = self._in_order.popleft()
-        new, old = change.new, change.old
+        new: Any = change.new  # what the view makes of it
+        old = change.old
         if new is None or old is None:
             return self._event(change)
         return Updated(new, old, change.key, build=self._view)
@@ -271,7 +272,8 @@ class Subscription(Generic[T]):
             in_order, view = self._in_order, self._view
             while in_order and len(events) < count:  # as nearly always
                 change = in_order.popleft()
-                new, old = change.new, change.old
+                new: Any = change.new
+                old = change.old
                 if new is None or old is None:
                     events.append(self._event(change))
                 else:
@@ -352,7 +354,8 @@ class Subscription(Generic[T]):
             return False
 
     def _event(self, change: Change) -> Event[T]:
-        key, old, new = change.key, change.old, change.new
+        key, old = change.key, change.old
+        new: Any = change.new
         if new is None:
             gone = change.final if change.final is not None else old
             assert gone is not None  # noqa: S101  # a change has at least one side

@@ -30,7 +30,7 @@ def fanout(events: int = 2_000, rounds: int = 3, clients: Sequence[Client] = (OU
             theirs = client is CLIENT_GO
             measures = {"per event and further consumer": "fanout"}
             if not theirs:
-                results.append(_handing_over(client, events, rounds))
+                results += _handing_over(client, events, rounds)
                 measures["per event and further consumer, batches()"] = "fanout-batches"
             for title, measure in measures.items():
                 lines = [client.run(measure, at_once if theirs else at_will, events) for _ in range(rounds)]
@@ -39,11 +39,16 @@ def fanout(events: int = 2_000, rounds: int = 3, clients: Sequence[Client] = (OU
     return results
 
 
-def _handing_over(client: Client, events: int, rounds: int) -> Result:
+def _handing_over(client: Client, events: int, rounds: int) -> list[Result]:
     lines = [client.run("handing-over", "", events) for _ in range(rounds)]
-    each = [line["cpu"] for line in lines]
+    versions = lines[0]["versions"]
     waiting = {"B per event that waits": median(line["waiting"] for line in lines)}
-    return _fanned_out(f"{client.name}, handing it over and waking", each, lines[0]["versions"], waiting)
+    return [
+        _fanned_out(
+            f"{client.name}, handing it over and waking", [line["cpu"] for line in lines], versions, waiting
+        ),
+        _fanned_out("asyncio alone, waking a task that waits", [line["floor"] for line in lines], versions),
+    ]
 
 
 def _fanned_out(
