@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from aioinformer.batches import Batch, Change, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage, Vanished
 from aioinformer.journal import Journal
-from aioinformer.turns import FEW, SECONDS, Lane
+from aioinformer.turns import FEW, SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

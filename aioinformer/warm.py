@@ -75,7 +75,9 @@ async def save(path: str | os.PathLike[str], store: Store, origin: Origin) -> No
     await write_snapshot(path, header, store.records())
 
 
-async def restore(path: str | os.PathLike[str], store: Store, origin: Origin, part: str = "", *, lane: Lane) -> WarmStart:
+async def restore(
+    path: str | os.PathLike[str], store: Store, origin: Origin, part: str = "", *, lane: Lane
+) -> WarmStart:
     """Shelve in the store what a file holds. A file that cannot be used leaves the store as it was, and is told why."""
     path = os.fspath(path)
     store.begin_snapshot(part)

@@ -44,9 +44,7 @@ def _handing_over(client: Client, events: int, rounds: int) -> list[Result]:
     versions = lines[0]["versions"]
     waiting = {"B per event that waits": median(line["waiting"] for line in lines)}
     return [
-        _fanned_out(
-            f"{client.name}, handing it over and waking", [line["cpu"] for line in lines], versions, waiting
-        ),
+        _fanned_out(f"{client.name}, handing it over and waking", [line["cpu"] for line in lines], versions, waiting),
         _fanned_out("asyncio alone, waking a task that waits", [line["floor"] for line in lines], versions),
     ]
 
