@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp import ClientTimeout, hdrs
@@ -45,6 +46,8 @@ MAX_DOCUMENT = 64 * 1024 * 1024
 """Bytes of a discovery document, after decompression; a cluster with a thousand custom resources has one of a few MB."""
 REFRESH_AGAIN_AFTER = 10.0
 """Seconds for which credentials that were refreshed in vain are not refreshed again, however many watches are refused."""
+TURNS_TO_HANG_UP = 10
+"""Turns of the loop that a connection which has ended gets to close; asyncio takes three or four."""
 UNAUTHORIZED = 401
 JSON = "application/json"
 
@@ -63,6 +66,7 @@ class Transport:
         self._refreshes = 0
         self._in_vain_until = float("-inf")
         self._failure = ""
+        self._sockets: WeakSet[socket.socket] = WeakSet()
         connector = api_client.rest_client.pool_manager.connector
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -70,7 +74,7 @@ class Transport:
                 # a connection that is kept goes on showing a certificate that has since been renewed
                 force_close=refresh is not None and bool(api_client.configuration.cert_file),
                 ssl=_tls_of(connector),
-                socket_factory=keepalive_socket,
+                socket_factory=self._socket,
             ),
             read_bufsize=READ_BUFFER,
             timeout=ClientTimeout(total=None, connect=CONNECT_TIMEOUT),
@@ -129,14 +133,23 @@ class Transport:
         return bytes(document)
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, at once."""
         await self._session.close()
+        for _turn in range(TURNS_TO_HANG_UP):
+            if not any([_hang_up(each) for each in self._sockets]):  # noqa: C419  # all of them, not up to the first
+                return
+            await asyncio.sleep(0)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+    def _socket(self, address: tuple[Any, ...]) -> socket.socket:
+        made = keepalive_socket(address)
+        self._sockets.add(made)
+        return made
 
     async def _send(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         host: str = self._client.configuration.host
@@ -216,6 +229,19 @@ def _let_go(response: aiohttp.ClientResponse) -> None:
     if connection is not None and connection.transport is not None:
         connection.transport.abort()
     response.close()
+
+
+def _hang_up(connection: socket.socket) -> bool:
+    """Whether it was open still: now its transport sees its end, and closes it in the next turns of the loop.
+
+    One whose TLS handshake was over just when it was no longer wanted is such: asyncio says goodbye, and waits for an
+    answer for half a minute, longer than the loop may live.
+    """
+    if connection.fileno() < 0:
+        return False
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    return True
 
 
 def _unusable(error: Exception) -> ConfigurationError:
