@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
 
 from benchmarks import shares
 from benchmarks.clients import OURS
+
+if TYPE_CHECKING:
+    import pytest
 
 REPORT = """
 # Samples: 4K of event 'cpu-clock'
