@@ -24,6 +24,7 @@ from aioinformer.groups import Groups
 from aioinformer.health import FactoryHealth, assess
 from aioinformer.informer import Informer
 from aioinformer.leases import DEFAULT_LINGER, Leases, check_linger
+from aioinformer.metrics import Metric, measure
 from aioinformer.options import InformerDefaults, InformerOptions, InformerSpec, check_flag, check_seconds
 from aioinformer.resource import GroupVersionResource
 from aioinformer.served import ResourceChanges, ServedResources
@@ -331,6 +332,14 @@ class SharedInformerFactory(Groups):
         if self._tasks is None or self._ended:
             return FactoryHealth({"factory": f"the factory is {self._state}"}, {})
         return assess((informer.status for informer in self.informers), max_staleness)
+
+    def metrics(self) -> tuple[Metric, ...]:
+        """Its informers in figures, as of now: gauges and counters for any system of metrics; ``render`` makes them text.
+
+        In Prometheus' conventions, each sample labelled with ``informer`` (as ``status.name``) and ``resource``. Costs some
+        50 µs per informer, and nothing when it is not called. A counter goes with its informer: a fresh one begins at 0.
+        """
+        return measure(informer.status for informer in self.informers)
 
     def _claim(self, informer: Informer[Any], spec: InformerSpec) -> None:
         """An informer is about to be in another scope: whoever asks for that one gets it from now on."""

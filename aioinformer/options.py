@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, get_args
 import msgspec
 
 from aioinformer.errors import InvalidOption
+from aioinformer.failures import OnError  # noqa: TC001  # read at run time, with the options
 from aioinformer.functions import is_function
 from aioinformer.indexers import ReadyMade
 from aioinformer.listwatch import PAGE_SIZE, InitialList
@@ -75,6 +76,9 @@ class InformerDefaults(TypedDict, total=False):
     keep_managed_fields: bool
     """Keep ``metadata.managedFields``, who set which field: often a third of an object. Off by default: it is cut from the
     bytes as they arrive, so that not even ``transform`` sees it."""
+    on_error: OnError | None
+    """Called with a ``Failure`` for everything that goes wrong, as it does, with the decision taken: what is in ``status`` and in
+    the log. On the loop, so it has to be quick, and no ``async def``. One that raises is logged, and harms nobody."""
     compress_lists: bool
     """Let the server gzip list pages: a tenth of the bytes for more CPU on both sides. Pays off on slow links only, so it
     is off by default. Watches, and with them streamed lists, are never compressed by kube-apiserver."""
@@ -118,6 +122,7 @@ class InformerSpec:
     storage: Storage = "compressed"
     keep_managed_fields: bool = False
     restore_from: str | os.PathLike[str] | None = None
+    on_error: OnError | None = None
     namespace_is_default: bool = False
     """Whether the namespace is the factory's: a cluster-scoped resource then does without."""
 
@@ -214,6 +219,8 @@ class InformerSpec:
             raise InvalidOption(f"field_selector is a string such as 'spec.nodeName=n1', not {self.field_selector!r}")
         if self.transform is not None and not is_function(self.transform):
             raise InvalidOption(f"transform is a function of a dict, not {self.transform!r}")
+        if self.on_error is not None and not is_function(self.on_error):
+            raise InvalidOption(f"on_error is a function of a Failure, and no 'async def', not {self.on_error!r}")
         if not _is_a(Mapping, self.indexers) or not all(
             _is_a(str, name) and is_function(indexer) for name, indexer in self.indexers.items()
         ):
