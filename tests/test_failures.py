@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +27,7 @@ from aioinformer.failures import WARN_EVERY, decision_of
 from aioinformer.listwatch import Step
 from aioinformer.transitions import TABLE, After
 from tests import corruption
+from tests.docs.pages import DOCS
 from tests.pod_server import PODS, Mirroring, PodServer
 
 if TYPE_CHECKING:
@@ -247,3 +249,11 @@ def test_a_failure_is_frozen_and_its_line_says_all() -> None:
     assert "boom" not in repr(failure)
     with pytest.raises(dataclasses.FrozenInstanceError):
         failure.pause = 0.0  # type: ignore[misc]
+
+
+def test_the_page_says_what_each_decision_means() -> None:
+    """docs/howto/staying-live.md, in a table."""
+    page = (DOCS / "howto" / "staying-live.md").read_text()
+    table = page.partition("| decision | means |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", " ".join(rows))) == set(Decision)

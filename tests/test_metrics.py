@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from aioinformer.metrics import Metric, Sample, measure, render
 from aioinformer.packing import StorageStatus
 from aioinformer.status import InformerState, InformerStatus
 from aioinformer.transitions import State
+from tests.docs.pages import DOCS
 from tests.pod_server import Mirroring, PodServer
 
 BUSY = InformerStatus(
@@ -145,3 +147,9 @@ def test_a_factory_measures_all_its_informers_running_or_not() -> None:
     factory.informer("pods")
     factory.informer("nodes")
     assert [of["informer"] for of, _ in factory.metrics()[1].samples] == ["pods.v1", "nodes.v1"]
+
+
+def test_the_page_has_every_metric_and_no_other() -> None:
+    """docs/howto/metrics.md: what is not on it is not found."""
+    named = re.findall(r"`(aioinformer_\w+)`", (DOCS / "howto" / "metrics.md").read_text())
+    assert set(named) == {metric.name for metric in measure([])}
