@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aioinformer.errors import InvalidOption
 from aioinformer.functions import is_function
-from aioinformer.lister import Lister
+from aioinformer.lister import Lister, check_value
 from aioinformer.options import index_function
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ class Reads(Generic[T]):
         return self.lister.by_index(index, value)
 
     def index_keys(self, index: str, value: str) -> builtins.list[str]:
-        """The keys of the objects that have this value in an index. ``InvalidOption``: there is no such index."""
+        """The keys of the objects that have this value in an index. ``InvalidOption``: there is no such index, or value."""
+        check_value(value)
         return self._store.index_keys(index, value)
 
     def index_values(self, index: str) -> builtins.list[str]:
