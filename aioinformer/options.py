@@ -12,6 +12,7 @@ import msgspec
 
 from aioinformer.errors import InvalidOption
 from aioinformer.failures import OnError  # noqa: TC001  # read at run time, with the options
+from aioinformer.field_selectors import check_field_selector
 from aioinformer.functions import is_function
 from aioinformer.indexers import ReadyMade
 from aioinformer.listwatch import PAGE_SIZE, InitialList
@@ -52,7 +53,7 @@ class InformerDefaults(TypedDict, total=False):
     label_selector: SelectorLike
     """Evaluated by the server. An object that stops matching comes out as ``Deleted``."""
     field_selector: str | None
-    """Evaluated by the server, which supports few fields: ``"spec.nodeName=node-1"``."""
+    """Evaluated by the server, which supports few fields: ``"spec.nodeName=node-1"``. One that it does not support is its 400."""
     metadata_only: bool
     """Ask for PartialObjectMetadata: a fraction of the bytes, and no spec, status or data."""
     transform: Transform | None
@@ -215,8 +216,8 @@ class InformerSpec:
             raise InvalidOption(f"{option} is for one namespace or for all: of several, each has a version of its own")
 
     def _check_what_is_selected_and_done(self) -> None:
-        if self.field_selector is not None and not _is_a(str, self.field_selector):
-            raise InvalidOption(f"field_selector is a string such as 'spec.nodeName=n1', not {self.field_selector!r}")
+        if self.field_selector is not None:
+            check_field_selector(self.field_selector)
         if self.transform is not None and not is_function(self.transform):
             raise InvalidOption(f"transform is a function of a dict, not {self.transform!r}")
         if self.on_error is not None and not is_function(self.on_error):
