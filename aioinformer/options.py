@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, get_args
 import msgspec
 
 from aioinformer.errors import InvalidOption
+from aioinformer.failures import OnError  # noqa: TC001  # read at run time, with the options
+from aioinformer.field_selectors import check_field_selector
 from aioinformer.functions import is_function
 from aioinformer.indexers import ReadyMade
 from aioinformer.listwatch import PAGE_SIZE, InitialList
@@ -51,7 +53,7 @@ class InformerDefaults(TypedDict, total=False):
     label_selector: SelectorLike
     """Evaluated by the server. An object that stops matching comes out as ``Deleted``."""
     field_selector: str | None
-    """Evaluated by the server, which supports few fields: ``"spec.nodeName=node-1"``."""
+    """Evaluated by the server, which supports few fields: ``"spec.nodeName=node-1"``. One that it does not support is its 400."""
     metadata_only: bool
     """Ask for PartialObjectMetadata: a fraction of the bytes, and no spec, status or data."""
     transform: Transform | None
@@ -75,6 +77,9 @@ class InformerDefaults(TypedDict, total=False):
     keep_managed_fields: bool
     """Keep ``metadata.managedFields``, who set which field: often a third of an object. Off by default: it is cut from the
     bytes as they arrive, so that not even ``transform`` sees it."""
+    on_error: OnError | None
+    """Called with a ``Failure`` for everything that goes wrong, as it does, with the decision taken: what is in ``status`` and in
+    the log. On the loop, so it has to be quick, and no ``async def``. One that raises is logged, and harms nobody."""
     compress_lists: bool
     """Let the server gzip list pages: a tenth of the bytes for more CPU on both sides. Pays off on slow links only, so it
     is off by default. Watches, and with them streamed lists, are never compressed by kube-apiserver."""
@@ -118,6 +123,7 @@ class InformerSpec:
     storage: Storage = "compressed"
     keep_managed_fields: bool = False
     restore_from: str | os.PathLike[str] | None = None
+    on_error: OnError | None = None
     namespace_is_default: bool = False
     """Whether the namespace is the factory's: a cluster-scoped resource then does without."""
 
@@ -210,10 +216,12 @@ class InformerSpec:
             raise InvalidOption(f"{option} is for one namespace or for all: of several, each has a version of its own")
 
     def _check_what_is_selected_and_done(self) -> None:
-        if self.field_selector is not None and not _is_a(str, self.field_selector):
-            raise InvalidOption(f"field_selector is a string such as 'spec.nodeName=n1', not {self.field_selector!r}")
+        if self.field_selector is not None:
+            check_field_selector(self.field_selector)
         if self.transform is not None and not is_function(self.transform):
             raise InvalidOption(f"transform is a function of a dict, not {self.transform!r}")
+        if self.on_error is not None and not is_function(self.on_error):
+            raise InvalidOption(f"on_error is a function of a Failure, and no 'async def', not {self.on_error!r}")
         if not _is_a(Mapping, self.indexers) or not all(
             _is_a(str, name) and is_function(indexer) for name, indexer in self.indexers.items()
         ):

@@ -140,6 +140,8 @@ class StorageStatus:
     """What these take, without the keys and labels that every object has."""
     waiting: int
     """Plain objects that are to be packed when there is time."""
+    waiting_bytes: int
+    """What these take."""
     ratio: float | None
     """Bytes after packing for each byte before, lately; ``None`` before the first."""
     dictionaries: int

@@ -67,6 +67,8 @@ class Store:
         self.touched: set[str] | None = None
         """The keys that watch events were about since an auditor put a set here."""
         self.quarantine: dict[str, Quarantined] = {}
+        self.set_aside: list[Quarantined] = []
+        """What has newly gone into quarantine, for whoever tells of it to take out."""
         self.versions: dict[str, str] = {}
         """Where each part stands."""
         self.resource_version = ""
@@ -262,6 +264,7 @@ class Store:
             packed=live.packed,
             packed_bytes=live.packed_bytes,
             waiting=live.waiting,
+            waiting_bytes=live.waiting_bytes,
             ratio=packer.ratio,
             dictionaries=packer.dictionaries,
             note=packer.note,
@@ -433,6 +436,9 @@ class Store:
     def _set_aside(self, it: Quarantined, staging: Staging | None = None) -> None:
         if self._strict:
             raise ObjectRejected(it.key, it.resource_version, it.error, it.where) from it.error
+        known = self.quarantine.get(it.key)
+        if known is None or known.resource_version != it.resource_version:  # a relist finds the same ones again
+            self.set_aside.append(it)
         self.quarantine[it.key] = it
         if staging is not None:
             staging.set_aside.add(it.key)

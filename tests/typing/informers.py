@@ -11,9 +11,11 @@ from pydantic import BaseModel
 
 from aioinformer import (
     AuditReport,
+    Decision,
     Explanation,
     FactoryHealth,
     FactoryStatus,
+    Failure,
     GroupVersionResource,
     Informer,
     InformerState,
@@ -33,6 +35,8 @@ from aioinformer import (
     merge,
 )
 from aioinformer.conditions import Condition, condition, deleted, exists, rolled_out, satisfies
+from aioinformer.metrics import Metric, Sample, render
+from aioinformer.resource import ResourceName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,6 +116,11 @@ def every_option(factory: SharedInformerFactory) -> None:
     def strip(document: dict[str, object]) -> dict[str, object] | None:
         return document
 
+    def note(failure: Failure) -> None:
+        assert_type(failure.decision, Decision)
+        assert_type(failure.error, Exception)
+        assert_type(failure.resource, GroupVersionResource | ResourceName)
+
     informer = factory.informer(
         "pods",
         namespace="default",
@@ -125,6 +134,7 @@ def every_option(factory: SharedInformerFactory) -> None:
         page_size=100,
         strict=True,
         audit=3600,
+        on_error=note,
     )
     assert_type(informer, Informer[KubeObject])
     assert_type(factory.informer("pods", model=PodName, indexers={"name": name_of}), Informer[PodName])
@@ -181,6 +191,9 @@ async def doubts(factory: SharedInformerFactory, pods: Informer[KubeObject]) -> 
         assert_type(state, InformerState)
     health = assert_type(factory.healthy(max_staleness=90), FactoryHealth)
     assert_type(bool(health), bool)
+    metrics = assert_type(factory.metrics(), tuple[Metric, ...])
+    assert_type(metrics[0].samples[0], Sample)
+    assert_type(render(metrics, openmetrics=True), str)
     assert_type(health.problems["pods.v1"], str)
     assert_type([quarantined.key for quarantined in pods.quarantine.values()], list[str])
 

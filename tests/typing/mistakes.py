@@ -25,6 +25,7 @@ def values_that_options_do_not_take(factory: SharedInformerFactory) -> None:
     """Of the wrong type."""
     factory.informer("pods", resync="30s")  # type: ignore[call-overload]
     factory.informer("pods", initial_list="paged")  # type: ignore[call-overload]
+    factory.informer("pods", on_error="print")  # type: ignore[call-overload]
     factory.informer("pods", metadata_only="yes")  # type: ignore[call-overload]
     factory.informer("pods", model="V1Pod")  # type: ignore[call-overload]
     factory.informer("pods", indexers={"node": "spec.nodeName"})  # type: ignore[dict-item]
