@@ -84,8 +84,12 @@ class Subscription(Generic[T]):
         self._waiter: asyncio.Future[None] | None = None
         self._consumer: ReferenceType[asyncio.Task[Any]] | None = None
         self._lag = Lag()
+        self.held = 0
+        """Events that were taken for a consumer who has not got them yet. For a merge to set."""
         self._closed = False
         self._failure: Exception | None = None
+        self._unbuilt: Exception | None = None
+        """What making the next event raised, while those before it are taken: for the next turn to raise."""
         self._clock: Callable[[], float] = lambda: inf  # until somebody iterates: later than any turn may end
         self._turn_ends = 0.0
         self.waiting_room: set[Subscription[Any]] = set()
@@ -105,7 +109,7 @@ class Subscription(Generic[T]):
     @property
     def pending(self) -> int:
         """How many events wait to be taken; while a filtered replay lasts, at most."""
-        return len(self._initial) + len(self._backlog)
+        return len(self._initial) + len(self._backlog) + self.held
 
     @property
     def lag(self) -> float:
@@ -215,6 +219,7 @@ class Subscription(Generic[T]):
         self._initial.clear()
         self._backlog.clear()
         self._due.clear()
+        self._unbuilt = None
         self._synced_version = None
 
     async def __aenter__(self) -> Self:
@@ -231,7 +236,7 @@ class Subscription(Generic[T]):
     async def __anext__(self) -> Event[T]:
         consumer = self._consumer
         if consumer is None or consumer() is not current_task():  # one may take over from another
-            self._consumed()
+            self.consumed()
         if self._clock() >= self._turn_ends:
             await self._give_a_turn()
         if self._synced_version is not None or not self._in_order:
@@ -251,11 +256,31 @@ class Subscription(Generic[T]):
         return Batches(self)
 
     def take(self, count: int) -> list[Event[T]]:
-        """Up to so many of the events that wait to be taken; none when there are none just now. Never waits."""
+        """Up to so many of the events that wait to be taken; none when there are none just now. Never waits.
+
+        An object of which the user's model cannot be made is told by itself: those before it come first.
+        """
+        if self._unbuilt is not None:
+            self._raise_unbuilt()
         events: list[Event[T]] = []
-        while len(events) < count and (event := self._next_event()) is not None:
-            events.append(event)
+        try:
+            while len(events) < count:
+                event = self._next_event()
+                if event is None:
+                    if self._closed or self._initial or self._due or not self._resync_is_due(self.now()):
+                        break
+                    continue
+                events.append(event)
+        except Exception as error:  # the user's model, whatever it raises
+            if not events:
+                raise
+            self._unbuilt, self._turn_ends = error, 0.0
         return events
+
+    def _raise_unbuilt(self) -> None:
+        error, self._unbuilt = self._unbuilt, None
+        if error is not None:
+            raise error
 
     @property
     def has_had_its_turn(self) -> bool:
@@ -264,8 +289,9 @@ class Subscription(Generic[T]):
 
     async def _give_a_turn(self) -> None:
         """Let others run; a consumer to whom everything is there already would not."""
+        self._raise_unbuilt()
         if self.consumer is not asyncio.current_task():
-            self._consumed()
+            self.consumed()
         loop = asyncio.get_running_loop()
         self._clock = loop.time
         await asyncio.sleep(0)
@@ -357,7 +383,7 @@ class Subscription(Generic[T]):
             raise RuntimeError("two tasks iterate over one subscription: give each its own informer.events()")
         waiter = self._waiter = loop.create_future()
         timer = loop.call_at(self._resync_at, self._wake) if self._resync_at is not None else None
-        self._consumed()
+        self.consumed()
         self.waiting_room.add(self)
         try:
             await waiter
@@ -367,7 +393,8 @@ class Subscription(Generic[T]):
             if timer is not None:
                 timer.cancel()
 
-    def _consumed(self) -> None:
+    def consumed(self) -> None:
+        """The current task is the one that iterates over it."""
         task = asyncio.current_task()
         self._consumer = None if task is None else ref(task)
 
