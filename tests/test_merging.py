@@ -21,7 +21,7 @@ from aioinformer import (
 )
 from aioinformer.informer import Informer
 from aioinformer.options import InformerSpec
-from tests.test_informer import PODS, Running, Script, line, pod
+from tests.scripted_informer import PODS, Running, Script, line, pod
 
 if TYPE_CHECKING:
     from aioinformer import KubeObject, Merged, Tagged

@@ -25,7 +25,7 @@ from aioinformer import indexers as by
 from aioinformer.informer import Informer
 from aioinformer.options import InformerSpec
 from aioinformer.writing import REMEMBERED
-from tests.test_informer import PODS, Running, Script, bookmark, line, pod
+from tests.scripted_informer import PODS, Running, Script, bookmark, line, pod
 
 pytestmark = pytest.mark.looptime
 
