@@ -10,6 +10,7 @@ from kubernetes_asyncio.client import V1Deployment, V1Pod
 from pydantic import BaseModel
 
 from aioinformer import (
+    APIResource,
     AuditReport,
     Decision,
     Explanation,
@@ -25,7 +26,10 @@ from aioinformer import (
     Lister,
     Merged,
     NamespaceLister,
+    NamespaceStatus,
     ObjectMeta,
+    ResourceAppeared,
+    ResourceVanished,
     SharedInformerFactory,
     Subscription,
     Synced,
@@ -289,3 +293,31 @@ async def files_and_stories(factory: SharedInformerFactory, path: Path) -> None:
     assert_type(pods, Informer[KubeObject])
     assert_type(await pods.snapshot_to(str(path)), None)
     assert_type(pods.explain("default/a"), Explanation)
+
+
+async def scopes(factory: SharedInformerFactory, pods: Informer[KubeObject]) -> None:
+    """One namespace, several or all, changed while it runs, and left with its last user."""
+    assert_type(factory.informer("pods", namespace=["a", "b"]), Informer[KubeObject])
+    assert_type(factory.informer("pods", model=PodName, namespace={"a", "b"}), Informer[PodName])
+    assert_type(await pods.rescope(label_selector={"app": "web"}, namespaces=("a", "b")), None)
+    assert_type(await pods.rescope(namespaces=None), None)
+    assert_type(pods.namespaces, tuple[str, ...])
+    assert_type(pods.status.namespaces["a"], NamespaceStatus)
+    async with factory.lease("pods", namespace="a", linger=5) as leased:
+        assert_type(leased, Informer[KubeObject])
+    async with factory.lease(V1Pod, label_selector="app=web") as models:
+        assert_type(models, Informer[V1Pod])
+    async with factory.lease("pods", model=PodName, on_error=print) as names:
+        assert_type(names, Informer[PodName])
+
+
+async def resources(factory: SharedInformerFactory) -> None:
+    """That come and go."""
+    async for change in factory.watch_resources():
+        match change:
+            case ResourceAppeared(resource=resource, initial=initial):
+                assert_type(resource, APIResource)
+                assert_type(initial, bool)
+                assert_type(factory.informer(resource.gvr), Informer[KubeObject])
+            case ResourceVanished(resource=resource):
+                assert_type(resource.gvr, GroupVersionResource)

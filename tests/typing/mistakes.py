@@ -89,3 +89,12 @@ def selectors_that_are_none(pods: Informer[KubeObject]) -> None:
 def sources_that_are_none(pods: Informer[KubeObject]) -> None:
     """Of a merge."""
     merge(pods, "nodes")  # type: ignore[call-overload]
+
+
+async def scopes_that_cannot_be(factory: SharedInformerFactory, pods: Informer[KubeObject]) -> None:
+    """Of a rescope and a lease."""
+    await pods.rescope(namespace="a")  # type: ignore[call-arg]
+    await pods.rescope(namespaces=5)  # type: ignore[arg-type]
+    factory.lease("pods", linger="30s")  # type: ignore[call-overload]
+    async with factory.informer("pods"):  # type: ignore[attr-defined]
+        pass
