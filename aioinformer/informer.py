@@ -189,7 +189,7 @@ class Informer(Reads[T]):
         watch, refusals included: ``wait_for_cache_sync`` is what tells of a 403.
 
         Args:
-            namespace: only this namespace, or these.
+            namespace: only this namespace, or these; of those that the informer is on.
             label_selector: only objects that match; one that begins to match comes as ``Added``, one that ceases to as
                 ``Deleted``.
             where: only objects of which this function says so, entering and leaving likewise. It sees each version once,
@@ -206,11 +206,13 @@ class Informer(Reads[T]):
         self._mirror.check_alive()
         if resync is not None:
             check_seconds("resync", resync)
+        scope = Scope(namespace, LabelSelector.parse(label_selector), self._judged_by(where))
+        self._spec.check_covers(scope.namespaces or ())
         subscription = Subscription(
             self._store,
             self._view,
             Terms(
-                Scope(namespace, LabelSelector.parse(label_selector), self._judged_by(where)),
+                scope,
                 replay=replay,
                 resync=resync or self._spec.resync,
                 max_pending=max_pending,

@@ -197,6 +197,21 @@ class InformerSpec:
         check_path("restore_from", self.restore_from)
         self.check_savable("restore_from")
 
+    def check_covers(self, namespaces: Iterable[str]) -> None:
+        """Refuse namespaces of which an informer like this has nothing.
+
+        Raises:
+            InvalidOption: one is no name, or outside of what it is on; or the resource has none.
+        """
+        builtin = self.builtin
+        for namespace in namespaces:
+            if not _is_name(namespace):
+                raise InvalidOption(NAMESPACES.format(namespace))
+            if builtin is not None and not builtin.namespaced:
+                raise InvalidOption(f"{builtin.gvr} is cluster-scoped: leave namespace={namespace!r} out")
+            if None not in self.namespaces and namespace not in self.namespaces:
+                raise InvalidOption(f"namespace {namespace!r} is none of those of {self}")
+
     def check_savable(self, option: str) -> None:
         """Refuse to save, or start from, what could not be told from something else.
 
@@ -346,7 +361,11 @@ def index_function(indexer: Indexer, view: View) -> IndexFunction:
         value = indexer(view(record))
         if value is None:
             return ()
-        return (value,) if isinstance(value, str) else value
+        if isinstance(value, str):
+            return (value,)
+        if not hasattr(value, "__iter__"):
+            raise TypeError(f"an indexer gives a string, several, or None, not {type(value).__name__}")
+        return value
 
     return values
 

@@ -327,7 +327,7 @@ class Store:
     def _index(self, name: str) -> Index:
         try:
             return self._live.indexes[name]
-        except KeyError:
+        except (KeyError, TypeError):  # or what cannot even be looked up
             raise InvalidOption(
                 f"there is no index named {name!r}; there are {sorted(self._indexers) or 'none'}: add_indexer() makes one"
             ) from None

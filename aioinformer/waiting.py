@@ -117,9 +117,8 @@ async def until_reached(
         reached = at_least(version)
     except ValueError as error:
         raise InvalidOption(str(error)) from None
-    covered = mirror.spec.namespaces
-    if namespace is not None and None not in covered and namespace not in covered:
-        raise InvalidOption(f"namespace {namespace!r} is none of those of {mirror.spec}")
+    if namespace is not None:
+        mirror.spec.check_covers((namespace,))
     stands_at = mirror.version_of
     if not reached(stands_at(namespace)):
         mirror.check_running()

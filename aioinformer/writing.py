@@ -95,7 +95,12 @@ class Writer(Lister[T]):
         """The API has answered a delete of this object with success, and not with the object: show it no more.
 
         An object that has to wait for its finalizers, or for its pod to end, comes back from the API: hand that to ``wrote``.
+
+        Raises:
+            InvalidOption: it is no key.
         """
+        if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+            raise InvalidOption(f"key is an object's, such as 'default/web' or 'node-1', not {key!r}")
         gone = self._overlay.hide(key)
         if gone is not None:
             self._remember(gone.uid, "")

@@ -16,6 +16,7 @@ from aioinformer import (
     InformerState,
     InvalidOption,
     Resynced,
+    SharedInformerFactory,
     Synced,
     Updated,
     WaitTimeout,
@@ -255,13 +256,22 @@ async def test_a_defect_is_told_to_everybody(caplog: pytest.LogCaptureFixture) -
         ({"resync": 0}, "resync"),
         ({"resync": -1}, "resync"),
         ({"label_selector": "a=b,"}, "does not parse"),
+        ({"namespace": "No_Name"}, "namespace is a namespace's name, .* not 'No_Name'"),
+        ({"namespace": ["d", "e"]}, "namespace 'e' is none of those of pods.v1 in d"),
     ],
 )
 async def test_bad_terms_of_a_subscription_are_named(terms: dict[str, Any], message: str) -> None:
     """A subscription that cannot work is refused where it is asked for."""
-    async with Running(Script()) as informer:
+    async with Running(Script(), namespace="d") as informer:
         with pytest.raises(InvalidOption, match=message):
             informer.events(**terms)
+
+
+def test_a_resource_without_namespaces_has_no_events_of_one() -> None:
+    """They would never come."""
+    nodes = SharedInformerFactory().core.v1.nodes
+    with pytest.raises(InvalidOption, match=r"nodes.v1 is cluster-scoped: leave namespace='d' out"):
+        nodes.events(namespace="d")
 
 
 @pytest.mark.parametrize("seconds", ["5", -1, True, float("nan")])

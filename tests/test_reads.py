@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from aioinformer import (
@@ -58,3 +60,34 @@ async def test_indexes_at_run_time() -> None:
             informer.add_indexer("node", lambda _: None)
         with pytest.raises(InvalidOption, match="no index named 'zone'"):
             informer.by_index("zone", "z")
+
+
+@pytest.mark.parametrize("index", ["none", ["app"], None])
+async def test_an_index_that_is_not_there_is_refused_by_every_read_of_one(index: Any) -> None:
+    """With the names that there are; also what could be no name."""
+    async with Running(Script().snapshot(9), indexers={"app": lambda p: p.labels.get("app")}) as informer:
+        for read in (
+            lambda: informer.by_index(index, "x"),
+            lambda: informer.index_keys(index, "x"),
+            lambda: informer.index_values(index),
+            lambda: informer.remove_indexer(index),
+        ):
+            with pytest.raises(InvalidOption, match=r"there is no index named .*; there are \['app'\]"):
+                read()
+        with pytest.raises(InvalidOption, match="value is one of an index's"):
+            informer.index_keys("app", 5)  # type: ignore[arg-type]  # the point
+
+
+async def test_an_indexer_that_gives_what_is_no_value_is_told_so() -> None:
+    """Added, it adds nothing; asked for with the informer, it sets the object aside."""
+
+    def wrong(_: object) -> Any:
+        return 5
+
+    async with Running(Script().snapshot(9, pod("a", 1))) as informer:
+        await informer.wait_for_cache_sync()
+        with pytest.raises(TypeError, match="an indexer gives a string, several, or None, not int"):
+            informer.add_indexer("wrong", wrong)
+    async with Running(Script().snapshot(9, pod("a", 1)), indexers={"wrong": wrong}) as informer:
+        await informer.wait_for_cache_sync()
+        assert "an indexer gives a string, several, or None, not int" in str(informer.quarantine["d/a"].error)
