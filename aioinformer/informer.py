@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from aioinformer.conditions import Condition
 from aioinformer.explaining import Explanation, explain
-from aioinformer.functions import is_function
 from aioinformer.mirror import Mirror
 from aioinformer.options import check_flag, check_seconds, namespace_scope
 from aioinformer.reads import Reads
 from aioinformer.selectors import LabelSelector
+from aioinformer.shapes import judged
 from aioinformer.states import StateChanges
 from aioinformer.subscription import DEFAULT_MAX_PENDING, Overflow, Scope, Subscription, Terms
 from aioinformer.syncing import until_rescoped, until_synced
@@ -206,7 +206,7 @@ class Informer(Reads[T]):
         self._mirror.check_alive()
         if resync is not None:
             check_seconds("resync", resync)
-        scope = Scope(namespace, LabelSelector.parse(label_selector), self._judged_by(where))
+        scope = Scope(namespace, LabelSelector.parse(label_selector), judged(where, self._view))
         self._spec.check_covers(scope.namespaces or ())
         subscription = Subscription(
             self._store,
@@ -238,10 +238,6 @@ class Informer(Reads[T]):
             NotRunning: the factory is not running.
         """
         await until_synced(self._mirror, timeout, keep_waiting=keep_waiting)
-
-    def _judged_by(self, where: Callable[[T], object] | None) -> Callable[[Any], object] | None:
-        view = self._view
-        return where if where is None or not is_function(where) else lambda record: where(view(record))
 
     @overload
     async def wait_for(self, what: Condition, timeout: float | None = None) -> dict[str, T]: ...  # noqa: ASYNC109  # as above

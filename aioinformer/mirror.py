@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from aioinformer.audit import AuditReport
     from aioinformer.feed import AuditableSource, Presence
     from aioinformer.journal import Journal
-    from aioinformer.options import InformerSpec, View
+    from aioinformer.options import InformerSpec
+    from aioinformer.shapes import View
 
 __all__ = ["Mirror"]
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from aioinformer.errors import InvalidOption
 from aioinformer.functions import is_function
 from aioinformer.lister import Lister, check_value
-from aioinformer.options import index_function
+from aioinformer.shapes import index_function
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Callable, Iterator
 
-    from aioinformer.options import Indexer
     from aioinformer.resource import APIResource
     from aioinformer.selectors import SelectorLike
+    from aioinformer.shapes import Indexer
     from aioinformer.store import Store
 
 __all__ = ["Reads"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -305,3 +306,53 @@ async def test_what_is_of_the_wrong_type_is_refused_at_the_call() -> None:
         ):
             with pytest.raises(InvalidOption, match=message):
                 await wait
+
+
+@pytest.mark.parametrize("raised", [asyncio.CancelledError, StopIteration, StopAsyncIteration])
+@pytest.mark.parametrize("of", ["transform", "indexer", "where", "model"])
+async def test_what_the_loop_would_misread_is_an_exception_like_any_other(of: str, raised: type[BaseException]) -> None:
+    """It sets the object aside, or ends the one subscription with an error; it stops no informer, and looks like no end."""
+
+    def bad(_: object) -> Any:
+        raise raised
+
+    @dataclass
+    class Model:
+        name: str = ""
+
+        def __post_init__(self) -> None:
+            raise raised
+
+    options: dict[str, dict[str, Any]] = {
+        "transform": {"transform": bad},
+        "indexer": {"indexers": {"i": bad}},
+        "model": {"model": Model},
+    }
+    script = Script().snapshot(1)
+    async with Running(script, **options.get(of, {})) as informer:
+        await informer.wait_for_cache_sync()
+        events = informer.events(where=bad if of == "where" else None, replay=False)
+        others = informer.events(replay=False)
+        script.send(line("ADDED", pod("a", 2)))
+        await asyncio.sleep(1)
+        assert informer.status.state is InformerState.LIVE
+        assert [type(await anext(each)) for each in (events, others)] == [Synced, Synced]
+        if of == "where":
+            assert isinstance(await anext(others), Added)
+            with pytest.raises(RuntimeError, match=f"raised {raised.__name__}"):
+                await anext(events)
+        else:
+            aside = informer.quarantine["d/a"]
+            assert f"raised {raised.__name__}" in str(aside.error)
+            assert "test_informer.py" in aside.where
+
+
+@pytest.mark.parametrize("wrong", [5, [], "object"])
+async def test_a_transform_that_gives_no_object_is_told_so(wrong: Any) -> None:
+    script = Script().snapshot(1, pod("a", 1))
+    async with Running(script, transform=lambda _: wrong) as informer:
+        await informer.wait_for_cache_sync()
+        error = informer.quarantine["d/a"].error
+        assert (
+            str(error) == f"transform gives the object as a dict, or None to leave it out, not {type(wrong).__name__}"
+        )

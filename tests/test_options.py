@@ -9,9 +9,10 @@ from kubernetes_asyncio.client import V1Pod
 
 from aioinformer.errors import InvalidOption
 from aioinformer.objects import Fresh, KubeObject, Record
-from aioinformer.options import BUILT, InformerSpec, ModelView, check_seconds, index_function, namespace_scope
+from aioinformer.options import InformerSpec, check_seconds, namespace_scope
 from aioinformer.resource import GroupVersionResource, ResourceName
 from aioinformer.selectors import LabelSelector
+from aioinformer.shapes import BUILT, ModelView, index_function
 
 if TYPE_CHECKING:
     from aioinformer.store import Admission, IndexFunction
