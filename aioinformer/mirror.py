@@ -29,6 +29,7 @@ from aioinformer.store import Store
 from aioinformer.warm import ACCEPTED, RESCOPED, WarmStart, origin_of, restore, save
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from os import PathLike
 
     from anyio.abc import TaskGroup
@@ -61,6 +62,8 @@ class Mirror:
         self.last_audit: AuditReport | None = None
         self.warm_start: WarmStart | None = None
         self._reporter = Reporter(spec.resource, spec.on_error)
+        self._former_restarts = 0
+        """Those of namespaces that were left since."""
         self._applier = Applier(self.store, self.fanout, self._applied, self._settle)
         self._feeds: dict[str | None, Feed] = {}
         self._feed_all(spec)
@@ -137,7 +140,7 @@ class Mirror:
             attempts=max((monitor.attempts for monitor in monitors), default=0),
             next_retry=min((m.next_retry for m in monitors if m.next_retry is not None), default=None),
             age=overall_age(feeds),
-            restarts=sum(max(0, feed.snapshots - 1) for feed in feeds),
+            restarts=self._former_restarts + _restarts(feeds),
             pending=self.fanout.pending,
             last_audit=self.last_audit,
             storage=self.store.storage,
@@ -177,6 +180,7 @@ class Mirror:
         before, self.spec = self._feeds, spec
         self._feed_all(spec)
         leaving = [feed for namespace, feed in before.items() if namespace not in self._feeds]
+        self._former_restarts += _restarts(leaving)
         for feed in leaving:
             feed.close()
         namespaces = [namespace for namespace in self._feeds if namespace is not None]
@@ -369,3 +373,7 @@ class Mirror:
         failure = InformerError(f"{self.spec} was stopped by a defect: {type(cause).__name__}: {cause}")
         failure.__cause__ = cause
         return failure
+
+
+def _restarts(feeds: Iterable[Feed]) -> int:
+    return sum(max(0, feed.snapshots - 1) for feed in feeds)
