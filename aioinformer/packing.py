@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from aioinformer.compression import Codec, available, spread
-from aioinformer.objects import UncutRecord
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -191,7 +189,7 @@ class Packer:
         """Whether it is worth trying to pack."""
         if self.mode == "plain":
             return False
-        return len(record.uncut if type(record) is UncutRecord else record.raw) <= LARGEST
+        return len(record.raw) <= LARGEST
 
     def is_ready(self, waiting_bytes: int) -> bool:
         """Whether there is a dictionary that suits, or enough to pack for making one."""

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from aioinformer.batches import Deltas, SnapshotPage
-    from aioinformer.objects import Fresh, Stored
+    from aioinformer.objects import Record, Stored
     from aioinformer.packing import Storage
     from aioinformer.selectors import LabelSelector
 
-    Admission = Callable[[Fresh], Fresh | None]
+    Admission = Callable[[Record], Record | None]
     IndexFunction = Callable[[Stored], Iterable[str]]
 
 __all__ = ["SLICE", "Store"]
@@ -312,7 +312,7 @@ class Store:
         for table in self._tables:
             del table.indexes[name]
 
-    def admitted(self, record: Fresh) -> Fresh | None:
+    def admitted(self, record: Record) -> Record | None:
         """What the cache would keep of a record; ``None``: nothing. What the user's function raises passes through."""
         return record if self._admit is None else self._admit(record)
 
@@ -356,12 +356,12 @@ class Store:
         if self.touched is not None:
             self.touched.add(key)
 
-    def _remove(self, key: str, final: Fresh | None = None) -> list[Change]:
+    def _remove(self, key: str, final: Record | None = None) -> list[Change]:
         self.quarantine.pop(key, None)
         old = self._live.pop(key)
         return [] if old is None else [Change(key, old, None, self._final(old, final))]
 
-    def _final(self, old: Stored, final: Fresh | None) -> Stored | None:
+    def _final(self, old: Stored, final: Record | None) -> Stored | None:
         """The last state of a removed object, admitted like any other; the cached one where that does not work.
 
         ``None`` when it is not known, or is another object's: then the cached one's own removal was missed.
@@ -415,8 +415,8 @@ class Store:
             staging.restaged.pop(key, None)
 
     def _prepare(
-        self, key: str, record: Fresh, staging: Staging | None = None
-    ) -> tuple[Fresh | None, dict[str, tuple[str, ...]]] | None:
+        self, key: str, record: Record, staging: Staging | None = None
+    ) -> tuple[Record | None, dict[str, tuple[str, ...]]] | None:
         """The record to keep (``None``: leave it out) and its index values; ``None`` if it went into quarantine."""
         try:
             kept = record if self._admit is None else self._admit(record)

@@ -7,7 +7,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from aioinformer.indexers import ReadyMade
-from aioinformer.objects import UncutRecord
 from aioinformer.packing import PackedRecord
 
 if TYPE_CHECKING:
@@ -136,9 +135,7 @@ class Table:
         if type(record) is PackedRecord:
             self._count(record, 1)
         elif self._packer.wants(record):
-            size = len(record.uncut if type(record) is UncutRecord else record.raw)
-        elif type(record) is UncutRecord:
-            record = record.cut()
+            size = len(record.raw)
         self.records[key] = record
         if size:
             waiting = self._waiting
@@ -183,8 +180,6 @@ class Table:
             if packed is not None:
                 self.records[key] = packed
                 self._count(packed, 1)
-            elif type(record) is UncutRecord:
-                self.records[key] = record.cut()
         return bool(waiting)
 
     def leave_out(self, key: str, digest: int) -> None:

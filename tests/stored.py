@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aioinformer.batches import Change, Delta, Deltas, SnapshotPage
-from aioinformer.objects import Fresh, Record, Stored, key_of
+from aioinformer.objects import Record, Stored, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +49,7 @@ def by_value(r: Stored) -> Iterable[str]:
     return [value for value in r.labels.get("values", "").split(".") if value]
 
 
-def admit(r: Fresh) -> Fresh | None:
+def admit(r: Record) -> Record | None:
     match r.labels.get("fault"):
         case "admit":
             raise ValueError("cannot be taken in")

@@ -11,7 +11,7 @@ from aioinformer.store import SLICE, Store
 from tests.stored import admit, by_value, commit, gone, page, put, record, snapshot
 
 if TYPE_CHECKING:
-    from aioinformer.objects import Fresh, Stored
+    from aioinformer.objects import Record, Stored
 
 
 class TestEvents:
@@ -102,10 +102,10 @@ class TestSnapshots:
         assert store.by_index("value", "x") == [one]
 
     def test_an_unchanged_object_is_not_admitted_or_indexed_again(self) -> None:
-        admitted: list[Fresh] = []
+        admitted: list[Record] = []
         indexed: list[Stored] = []
 
-        def remember(r: Fresh) -> Fresh:
+        def remember(r: Record) -> Record:
             admitted.append(r)
             return r
 
@@ -286,7 +286,7 @@ class TestDistrust:
     def test_whether_a_distrusted_object_is_left_out_is_asked_again(self) -> None:
         asked: list[str] = []
 
-        def leave_out(r: Fresh) -> None:
+        def leave_out(r: Record) -> None:
             asked.append(r.key)
 
         store = Store(admit=leave_out)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from aioinformer.batches import Change, Delta, Deltas, SnapshotPage, Undecodable
-from aioinformer.objects import Fresh, Record, Stored, key_of
+from aioinformer.objects import Record, Stored, key_of
 from aioinformer.store import Store
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def late(r: Stored) -> Iterable[str]:
     return [r.name]
 
 
-def admit(r: Fresh) -> Fresh | None:
+def admit(r: Record) -> Record | None:
     match r.labels["fault"]:
         case "admit":
             raise ValueError("cannot be taken in")

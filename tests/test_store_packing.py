@@ -16,7 +16,7 @@ from aioinformer import compression, packing, table
 from aioinformer import store as store_module
 from aioinformer.batches import Delta, Deltas, SnapshotPage
 from aioinformer.compression import Codec
-from aioinformer.objects import KubeObject, Record, Stored, UncutRecord, digest
+from aioinformer.objects import KubeObject, Record, Stored, digest
 from aioinformer.packing import LARGEST, PackedRecord
 from aioinformer.store import Store
 from aioinformer.wire import decode_event
@@ -45,7 +45,7 @@ def off_the_wire(document: dict[str, Any]) -> Record:
     """Each time with strings and bytes of its own, as from a connection."""
     delta = decode_event(b'{"type":"ADDED","object":%b}' % encoded(document))
     assert isinstance(delta, Delta)
-    return delta.record.cut() if isinstance(delta.record, UncutRecord) else delta.record
+    return delta.record
 
 
 def pods(count: int) -> list[Record]:
