@@ -18,7 +18,8 @@ import msgspec
 from aioinformer.batches import Change, Delta
 from aioinformer.errors import InvalidOption, ObjectRejected
 from aioinformer.objects import digest, raw_metadata
-from aioinformer.packing import BURST, STAGED, Packer, StorageStatus
+from aioinformer.burst import STAGED
+from aioinformer.packing import Packer, StorageStatus
 from aioinformer.quarantine import Quarantined, forget_frames, origin
 from aioinformer.resource import oldest
 from aioinformer.staging import Staging, identity, replaced, within
@@ -270,8 +271,10 @@ class Store:
     @property
     def is_pressed(self) -> bool:
         """Whether so much waits to be packed that it cannot wait for a quiet moment."""
-        live, *hidden = self._tables
-        return live.waiting_bytes > BURST or any(table.waiting_bytes > STAGED for table in hidden)
+        tables = self._tables
+        if any(table.has_too_much_waiting for table in tables):
+            return True
+        return bool(self._known.records) and any(table.waiting_bytes > STAGED for table in tables[1:])
 
     @property
     def can_pack(self) -> bool:
@@ -395,7 +398,8 @@ class Store:
         elif prepared[0] is None:
             self._leave_out_staged(key, record, staging)
         else:
-            staging.table.put(key, prepared[0], prepared[1])
+            record = prepared[0] if known.records else self._packer.dense(prepared[0])
+            staging.table.put(key, record, prepared[1])
             staging.restaged[key] = None
 
     def _unstage(self, key: str, staging: Staging) -> None:

@@ -42,6 +42,11 @@ def snapshot(store: Store, *records: Record) -> list[Change]:
     return commit(store)
 
 
+def plain(r: Stored) -> Record:
+    """The same, as it came off the wire, in whatever form it is kept."""
+    return Record(r.key, r.uid, r.resource_version, r.labels, r.raw)
+
+
 def by_value(r: Stored) -> Iterable[str]:
     """The values in the label ``values``; a record whose label ``fault`` is ``index`` cannot be indexed."""
     if r.labels.get("fault") == "index":
