@@ -59,7 +59,7 @@ class Waiting:
     @property
     def is_little(self) -> bool:
         """Whether it is so little that what is packed is not replaced at once by what comes."""
-        return self.bytes < BURST // 2
+        return self.bytes < BURST - 2 * BURST // DRAINED
 
     @property
     def bytes(self) -> int:

@@ -60,8 +60,8 @@ class TestWaiting:
         waiting.is_too_much(other)
         assert waiting.bytes == BURST
 
-    def test_half_of_it_or_more_is_not_little(self) -> None:
-        waiting, cache = Waiting(), Cache(BURST // 2)
+    def test_what_is_left_while_more_comes_is_not_little(self) -> None:
+        waiting, cache = Waiting(), Cache(BURST - 2 * BURST // DRAINED)
         waiting.is_too_much(cache)
         assert not waiting.is_little
         cache.waiting_bytes -= 1
