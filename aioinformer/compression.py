@@ -85,7 +85,7 @@ class Codec:
         """Only decompress from now on: what compressing takes, some hundred kilobytes, is let go."""
         self._compressor = None
 
-    def compress(self, data: bytes) -> bytes:
+    def compress(self, data: bytes | memoryview) -> bytes:
         """One frame, in an object of its own size.
 
         Raises:

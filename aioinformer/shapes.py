@@ -17,7 +17,7 @@ from aioinformer.models import model_builder
 from aioinformer.objects import JSON, Record
 
 if TYPE_CHECKING:
-    from aioinformer.objects import Fresh, Stored
+    from aioinformer.objects import Stored
     from aioinformer.store import Admission, IndexFunction
 
 __all__ = ["BUILT", "Indexer", "ModelView", "Transform", "View", "admission", "index_function", "judged"]
@@ -53,7 +53,7 @@ class ModelView:
         self._built: dict[int, tuple[Stored, Any]] = {}
         """By the identity of their records, which are kept along so that it stays theirs."""
 
-    def prove(self, record: Fresh) -> Fresh:
+    def prove(self, record: Record) -> Record:
         """The record, if the model can hold it; raises what building it raises."""
         if len(self._built) >= BUILT:
             del self._built[next(iter(self._built))]
@@ -75,7 +75,7 @@ def admission(transform: Transform | None, view: View) -> Admission | None:
     if transform is None:
         return prove
 
-    def admit(record: Fresh) -> Fresh | None:
+    def admit(record: Record) -> Record | None:
         kept = _transformed(record, transform)
         return kept if kept is None or prove is None else prove(kept)
 
@@ -125,7 +125,7 @@ class _Labelled(msgspec.Struct):
     metadata: _Labels
 
 
-def _transformed(record: Fresh, transform: Transform) -> Record | None:
+def _transformed(record: Record, transform: Transform) -> Record | None:
     document: dict[str, Any] = msgspec.json.decode(record.raw)
     try:
         changed = transform(document)

@@ -18,7 +18,8 @@ import msgspec
 from aioinformer.batches import Change, Delta
 from aioinformer.errors import InvalidOption, ObjectRejected
 from aioinformer.objects import digest, raw_metadata
-from aioinformer.packing import BURST, STAGED, Packer, StorageStatus
+from aioinformer.burst import STAGED
+from aioinformer.packing import Packer, StorageStatus
 from aioinformer.quarantine import Quarantined, forget_frames, origin
 from aioinformer.resource import oldest
 from aioinformer.staging import Staging, identity, replaced, within
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from aioinformer.batches import Deltas, SnapshotPage
-    from aioinformer.objects import Fresh, Stored
+    from aioinformer.objects import Record, Stored
     from aioinformer.packing import Storage
     from aioinformer.selectors import LabelSelector
 
-    Admission = Callable[[Fresh], Fresh | None]
+    Admission = Callable[[Record], Record | None]
     IndexFunction = Callable[[Stored], Iterable[str]]
 
 __all__ = ["SLICE", "Store"]
@@ -273,8 +274,10 @@ class Store:
     @property
     def is_pressed(self) -> bool:
         """Whether so much waits to be packed that it cannot wait for a quiet moment."""
-        live, *hidden = self._tables
-        return live.waiting_bytes > BURST or any(table.waiting_bytes > STAGED for table in hidden)
+        tables = self._tables
+        if any(table.has_too_much_waiting for table in tables):
+            return True
+        return bool(self._known.records) and any(table.waiting_bytes > STAGED for table in tables[1:])
 
     @property
     def can_pack(self) -> bool:
@@ -315,7 +318,7 @@ class Store:
         for table in self._tables:
             del table.indexes[name]
 
-    def admitted(self, record: Fresh) -> Fresh | None:
+    def admitted(self, record: Record) -> Record | None:
         """What the cache would keep of a record; ``None``: nothing. What the user's function raises passes through."""
         return record if self._admit is None else self._admit(record)
 
@@ -359,12 +362,12 @@ class Store:
         if self.touched is not None:
             self.touched.add(key)
 
-    def _remove(self, key: str, final: Fresh | None = None) -> list[Change]:
+    def _remove(self, key: str, final: Record | None = None) -> list[Change]:
         self.quarantine.pop(key, None)
         old = self._live.pop(key)
         return [] if old is None else [Change(key, old, None, self._final(old, final))]
 
-    def _final(self, old: Stored, final: Fresh | None) -> Stored | None:
+    def _final(self, old: Stored, final: Record | None) -> Stored | None:
         """The last state of a removed object, admitted like any other; the cached one where that does not work.
 
         ``None`` when it is not known, or is another object's: then the cached one's own removal was missed.
@@ -398,7 +401,8 @@ class Store:
         elif prepared[0] is None:
             self._leave_out_staged(key, record, staging)
         else:
-            staging.table.put(key, prepared[0], prepared[1])
+            record = prepared[0] if known.records else self._packer.dense(prepared[0])
+            staging.table.put(key, record, prepared[1])
             staging.restaged[key] = None
 
     def _unstage(self, key: str, staging: Staging) -> None:
@@ -418,8 +422,8 @@ class Store:
             staging.restaged.pop(key, None)
 
     def _prepare(
-        self, key: str, record: Fresh, staging: Staging | None = None
-    ) -> tuple[Fresh | None, dict[str, tuple[str, ...]]] | None:
+        self, key: str, record: Record, staging: Staging | None = None
+    ) -> tuple[Record | None, dict[str, tuple[str, ...]]] | None:
         """The record to keep (``None``: leave it out) and its index values; ``None`` if it went into quarantine."""
         try:
             kept = record if self._admit is None else self._admit(record)
