@@ -22,6 +22,7 @@ from aiohttp import ClientTimeout, hdrs
 
 from aioinformer.discretion import blot_out, origin, say, secrets
 from aioinformer.errors import ConfigurationError, InformerError, InvalidOption, MalformedResponse, NetworkError
+from aioinformer.receiving import READ_BUFFER, ChunkedBody, Connector
 from aioinformer.responses import ResponseBody, check, ending_with_its_connection
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ CONNECT_TIMEOUT = 15.0
 """Seconds for TCP, proxy and TLS together."""
 KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES = 30, 10, 3
 """Seconds, seconds, and how many unanswered probes make a connection dead."""
-READ_BUFFER = 256 * 1024
-"""Bytes that wait in user space per connection before TCP is asked to slow down (aiohttp lets twice that wait)."""
 ANSWER_TIMEOUT = 75.0
 """Seconds until the head of a response; a kube-apiserver gives up on a list after 60."""
 CREDENTIALS_TIMEOUT = 60.0
@@ -67,15 +66,15 @@ class Transport:
         self._in_vain_until = float("-inf")
         self._failure = ""
         self._sockets: WeakSet[socket.socket] = WeakSet()
-        connector = api_client.rest_client.pool_manager.connector
+        self._connector = Connector(
+            limit=0,
+            # a connection that is kept goes on showing a certificate that has since been renewed
+            force_close=refresh is not None and bool(api_client.configuration.cert_file),
+            ssl=_tls_of(api_client.rest_client.pool_manager.connector),
+            socket_factory=self._socket,
+        )
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,
-                # a connection that is kept goes on showing a certificate that has since been renewed
-                force_close=refresh is not None and bool(api_client.configuration.cert_file),
-                ssl=_tls_of(connector),
-                socket_factory=self._socket,
-            ),
+            connector=self._connector,
             read_bufsize=READ_BUFFER,
             timeout=ClientTimeout(total=None, connect=CONNECT_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -90,7 +89,7 @@ class Transport:
     @asynccontextmanager
     async def get(
         self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON, compressed: bool = False
-    ) -> AsyncGenerator[ResponseBody]:
+    ) -> AsyncGenerator[ResponseBody | ChunkedBody]:
         """Send a GET, allowing the answer to be gzipped if ``compressed``; the body can be read until the context is left, which closes the connection of an unread one.
 
         Raises:
@@ -108,6 +107,10 @@ class Transport:
                 response = await self._send(path, query or {}, headers)
                 if response.status == UNAUTHORIZED:
                     self._was_in_vain()
+            if (body := self._connector.body_of(response)) is not None:
+                await check(response)
+                yield body
+                return
             with ending_with_its_connection(response):
                 await check(response)
                 yield ResponseBody(response.content)
