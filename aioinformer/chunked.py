@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["BrokenChunks", "Dechunker", "is_chunked_json"]
+__all__ = ["Dechunker", "is_chunked_json"]
 
 LONGEST_LINE = 4096
 """Bytes of a chunk's size with its extensions, which nobody reads."""
@@ -20,10 +20,6 @@ _HEAD = re.compile(rb"HTTP/1\.1 200(?: [^\x00\r\n]*)?\r\n((?:[!#$%&'*+\-.^_`|~0-
 _FRAMING = frozenset({b"transfer-encoding", b"content-length", b"content-encoding", b"upgrade"})
 
 
-class BrokenChunks(Exception):
-    """It is not chunked as it should be. Says why, and quotes nothing."""
-
-
 def is_chunked_json(head: bytes) -> bool:
     """Whether this head of an answer to a GET, down to its empty line, announces JSON in chunks, and nothing else that bears on how it is read.
 
@@ -35,30 +31,33 @@ def is_chunked_json(head: bytes) -> bool:
     fields = [line.partition(b":")[::2] for line in found[1].lower().split(b"\r\n")]
     framing = [(name, value.strip(b" \t")) for name, value in fields if name in _FRAMING]
     kinds = [value for name, value in fields if name == b"content-type"]
-    return framing == [(b"transfer-encoding", b"chunked")] and len(kinds) == 1 and b"json" in kinds[0].partition(b";")[0]
+    return (
+        framing == [(b"transfer-encoding", b"chunked")] and len(kinds) == 1 and b"json" in kinds[0].partition(b";")[0]
+    )
 
 
 class Dechunker:
     """Takes one body out of its chunks, however the stream is cut. It keeps no byte of the body."""
 
-    __slots__ = ("_between", "_left", "ended")
+    __slots__ = ("_between", "_left", "broken", "ended")
 
     def __init__(self) -> None:
         self.ended = False
         """Whether all has come, the trailer included."""
+        self.broken = ""
+        """Why it makes no sense any more, quoting nothing; ``""`` while it does."""
         self._left = 0
         """Bytes of a chunk's data that are still to come."""
-        self._between = b"\r\n"
+        self._between: bytes = b"\r\n"
         """What has come since a chunk's data ended; the first has no other before it."""
 
     def feed(self, data: memoryview) -> list[memoryview]:
         """The parts of it that belong to the body: views, to be copied before the memory is used again.
 
-        Raises:
-            BrokenChunks: it makes no sense, or goes on after its end.
+        Those before something that makes no sense are returned too; nothing is to be fed after that.
         """
         end = len(data)
-        at = 0 if self._left else self._cross(data, 0)
+        at = 0 if self._left or not end else self._cross(data, 0)
         parts: list[memoryview] = []
         while (left := self._left) and at < end:
             stop = at + left
@@ -74,15 +73,15 @@ class Dechunker:
         return parts
 
     def _cross(self, data: memoryview, start: int) -> int:
-        """Where the next chunk's data begins, behind what stands between two; the end of what there is if that has not come whole."""
-        if self.ended:
-            raise BrokenChunks("it goes on after its end")
+        """Where the next chunk's data begins, behind what stands between two; the end of what there is if nothing more is data."""
         before, self._left = len(self._between), 0
         between = self._between + bytes(data[start : start + LONGEST_TRAILER])
         found = _NEXT.match(between)
-        if found is None:
+        if self.ended:
+            self._break("it goes on after its end")
+        elif found is None:
             if len(between) > LONGEST_LINE or not _BEGUN.fullmatch(between):
-                raise BrokenChunks("a chunk does not end where it should, or the next has no size")
+                self._break("a chunk does not end where it should, or the next has no size")
         elif size := int(found[1], 16):
             self._between, self._left = b"", size
             return start + found.end() - before
@@ -91,6 +90,9 @@ class Dechunker:
             behind = start + last + len(_LAST) - before
             return behind if behind == len(data) else self._cross(data, behind)
         elif len(between) >= LONGEST_TRAILER:
-            raise BrokenChunks("the trailer is too long")
+            self._break("the trailer is too long")
         self._between = between
         return len(data)
+
+    def _break(self, why: str) -> None:
+        self.broken, self.ended = why, False

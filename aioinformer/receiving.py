@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 import aiohttp
 
-from aioinformer.chunked import BrokenChunks, Dechunker, is_chunked_json
+from aioinformer.chunked import Dechunker, is_chunked_json
 from aioinformer.discretion import say
 from aioinformer.errors import NetworkError
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["READ_BUFFER", "ChunkedBody", "Connector"]
 
 READ_BUFFER = 256 * 1024
-"""Bytes that wait in user space per connection before TCP is asked to slow down (as much again may come at once)."""
+"""Bytes that wait in user space per connection before TCP is asked to slow down; one read more may come on top."""
+RECEIVE_BUFFER = 256 * 1024
+"""Bytes that one read brings at most. The more, the fewer turns of the loop; what no longer fits the processor's cache is slower again."""
 LONGEST_HEAD = 64 * 1024
 """Bytes; aiohttp has stricter limits of its own."""
 _END = b"0\r\n\r\n"
@@ -77,19 +79,24 @@ class ChunkedBody:
             self._waiter = None
 
     def feed(self, data: memoryview) -> bool:
-        """Take in what has come; whether there is room for more.
-
-        Raises:
-            BrokenChunks: it makes no sense.
-        """
-        parts = self._chunks.feed(data)
+        """Take in what has come; whether it makes sense."""
+        chunks = self._chunks
+        parts = chunks.feed(data)
         if parts:
             body = b"".join(parts)
             self._arrived.append(body)
             self._size += len(body)
-        if parts or self._chunks.ended:
+        if parts or chunks.ended:
             self._wake()
-        return self._size <= READ_BUFFER
+        if chunks.broken:
+            self.fail(f"what came is not HTTP: {chunks.broken}")
+            return False
+        return True
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits to be read that no more should come."""
+        return self._size > READ_BUFFER
 
     def fail(self, why: str) -> None:
         """Nothing more will come; of a body that has ended nothing is missing."""
@@ -104,7 +111,7 @@ class ChunkedBody:
 class Receiver(asyncio.BufferedProtocol):
     """Stands between a connection and aiohttp's protocol, for as long as the connection lasts."""
 
-    __slots__ = ("_buffer", "_handler", "_head", "_paused", "_transport", "body")
+    __slots__ = ("_buffer", "_handler", "_head", "_is_idle", "_paused", "_transport", "body")
 
     def __init__(self, handler: ResponseHandler, transport: asyncio.Transport, buffer: memoryview) -> None:
         self._handler: ResponseHandler | None = handler
@@ -112,17 +119,19 @@ class Receiver(asyncio.BufferedProtocol):
         self._buffer = buffer
         self._head: bytes | None = None
         """What has come of a response's head; ``None`` while none is expected."""
+        self._is_idle = False
+        """Whether the server has nothing to say: no request has been sent since a body ended."""
         self._paused = False
         self.body: ChunkedBody | None = None
         """What it reads itself of the response under way."""
 
     def begin(self) -> None:
         """A request is about to be sent."""
-        self._head, self.body = b"", None
+        self._head, self._is_idle, self.body = b"", False, None
 
     def finish(self) -> None:
         """The body has been read: aiohttp may have the connection back."""
-        self.body = None
+        self.body, self._is_idle = None, True
         self._pass_on(_END)
 
     def resume(self) -> None:
@@ -132,7 +141,7 @@ class Receiver(asyncio.BufferedProtocol):
             if not self._transport.is_closing():
                 self._transport.resume_reading()
 
-    def get_buffer(self, sizehint: int) -> memoryview:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  # asyncio's signature
         """Memory that is free again once ``buffer_updated`` returns."""
         return self._buffer
 
@@ -143,6 +152,8 @@ class Receiver(asyncio.BufferedProtocol):
             self._feed(self.body, data)
         elif self._head is not None:
             self._look_at_head(bytes(data))
+        elif self._is_idle:  # it would be taken for the answer to the next request
+            self._transport.abort()
         else:
             self._pass_on(bytes(data))
 
@@ -174,13 +185,9 @@ class Receiver(asyncio.BufferedProtocol):
             self._handler.data_received(data)
 
     def _feed(self, body: ChunkedBody, data: memoryview) -> None:
-        try:
-            has_room = body.feed(data)
-        except BrokenChunks as error:
-            body.fail(f"what came is not HTTP: {error}")
+        if not body.feed(data):
             self._transport.abort()
-            return
-        if not has_room and not self._paused:
+        elif body.is_full and not self._paused:
             self._paused = True
             self._transport.pause_reading()
 
@@ -205,21 +212,22 @@ class Receiver(asyncio.BufferedProtocol):
 
 
 class Connector(aiohttp.TCPConnector):
-    """Connections with a ``Receiver`` each."""
+    """Connections with a ``Receiver`` each. Make it inside a running loop."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(**options)  # pyright: ignore[reportUnknownMemberType]  # annotated in part
         self._receivers: WeakKeyDictionary[ResponseHandler, Receiver] = WeakKeyDictionary()
-        self._receive_buffer = memoryview(bytearray(READ_BUFFER))
+        self._shared = _buffer() if _reads_at_once(type(asyncio.get_running_loop())) else None
 
-    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:
+    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:  # noqa: ASYNC109  # aiohttp's signature
         """A connection for a request, new or used before."""
         connection = await super().connect(req, traces, timeout)
         handler, transport = connection.protocol, connection.transport
         if handler is not None and transport is not None:
             receiver = self._receivers.get(handler)
             if receiver is None:
-                receiver = self._receivers[handler] = Receiver(handler, transport, self._receive_buffer)
+                receiver = Receiver(handler, transport, self._shared or _buffer())
+                self._receivers[handler] = receiver
                 transport.set_protocol(receiver)
             receiver.begin()
         return connection
@@ -229,3 +237,16 @@ class Connector(aiohttp.TCPConnector):
         handler = response.connection.protocol if response.connection is not None else None
         receiver = self._receivers.get(handler) if handler is not None else None
         return receiver.body if receiver is not None else None
+
+
+def _buffer() -> memoryview:
+    return memoryview(bytearray(RECEIVE_BUFFER))
+
+
+def _reads_at_once(loop: type[asyncio.AbstractEventLoop]) -> bool:
+    """Whether such a loop fills a buffer and says so without doing anything else in between, so that one will do for all.
+
+    asyncio's own do, the one for Windows too (it copies from buffers of its own), and so does uvloop.
+    """
+    kinds = loop.__mro__
+    return asyncio.BaseEventLoop in kinds or any(kind.__module__.partition(".")[0] == "uvloop" for kind in kinds)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -22,7 +22,7 @@ from aiohttp import ClientTimeout, hdrs
 
 from aioinformer.discretion import blot_out, origin, say, secrets
 from aioinformer.errors import ConfigurationError, InformerError, InvalidOption, MalformedResponse, NetworkError
-from aioinformer.receiving import READ_BUFFER, ChunkedBody, Connector
+from aioinformer.receiving import READ_BUFFER, Connector
 from aioinformer.responses import ResponseBody, check, ending_with_its_connection
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
     from kubernetes_asyncio.client import ApiClient
 
-__all__ = ["ResponseBody", "Transport", "check_client"]
+    from aioinformer.reflector import Body
+
+__all__ = ["Transport", "check_client"]
 
 CONNECT_TIMEOUT = 15.0
 """Seconds for TCP, proxy and TLS together."""
@@ -89,7 +91,7 @@ class Transport:
     @asynccontextmanager
     async def get(
         self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON, compressed: bool = False
-    ) -> AsyncGenerator[ResponseBody | ChunkedBody]:
+    ) -> AsyncGenerator[Body]:
         """Send a GET, allowing the answer to be gzipped if ``compressed``; the body can be read until the context is left, which closes the connection of an unread one.
 
         Raises:
@@ -107,13 +109,10 @@ class Transport:
                 response = await self._send(path, query or {}, headers)
                 if response.status == UNAUTHORIZED:
                     self._was_in_vain()
-            if (body := self._connector.body_of(response)) is not None:
+            body = self._connector.body_of(response)
+            with ending_with_its_connection(response) if body is None else nullcontext():
                 await check(response)
-                yield body
-                return
-            with ending_with_its_connection(response):
-                await check(response)
-                yield ResponseBody(response.content)
+                yield ResponseBody(response.content) if body is None else body
         except InformerError as error:
             blot_out(error, secrets(response.request_info.headers))  # what was sent may come back in the answer
             raise
