@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -22,6 +22,7 @@ from aiohttp import ClientTimeout, hdrs
 
 from aioinformer.discretion import blot_out, origin, say, secrets
 from aioinformer.errors import ConfigurationError, InformerError, InvalidOption, MalformedResponse, NetworkError
+from aioinformer.receiving import READ_BUFFER, Connector
 from aioinformer.responses import ResponseBody, check, ending_with_its_connection
 
 if TYPE_CHECKING:
@@ -30,14 +31,14 @@ if TYPE_CHECKING:
 
     from kubernetes_asyncio.client import ApiClient
 
-__all__ = ["ResponseBody", "Transport", "check_client"]
+    from aioinformer.reflector import Body
+
+__all__ = ["Transport", "check_client"]
 
 CONNECT_TIMEOUT = 15.0
 """Seconds for TCP, proxy and TLS together."""
 KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES = 30, 10, 3
 """Seconds, seconds, and how many unanswered probes make a connection dead."""
-READ_BUFFER = 256 * 1024
-"""Bytes that wait in user space per connection before TCP is asked to slow down (aiohttp lets twice that wait)."""
 ANSWER_TIMEOUT = 75.0
 """Seconds until the head of a response; a kube-apiserver gives up on a list after 60."""
 CREDENTIALS_TIMEOUT = 60.0
@@ -67,15 +68,15 @@ class Transport:
         self._in_vain_until = float("-inf")
         self._failure = ""
         self._sockets: WeakSet[socket.socket] = WeakSet()
-        connector = api_client.rest_client.pool_manager.connector
+        self._connector = Connector(
+            limit=0,
+            # a connection that is kept goes on showing a certificate that has since been renewed
+            force_close=refresh is not None and bool(api_client.configuration.cert_file),
+            ssl=_tls_of(api_client.rest_client.pool_manager.connector),
+            socket_factory=self._socket,
+        )
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,
-                # a connection that is kept goes on showing a certificate that has since been renewed
-                force_close=refresh is not None and bool(api_client.configuration.cert_file),
-                ssl=_tls_of(connector),
-                socket_factory=self._socket,
-            ),
+            connector=self._connector,
             read_bufsize=READ_BUFFER,
             timeout=ClientTimeout(total=None, connect=CONNECT_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -90,7 +91,7 @@ class Transport:
     @asynccontextmanager
     async def get(
         self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON, compressed: bool = False
-    ) -> AsyncGenerator[ResponseBody]:
+    ) -> AsyncGenerator[Body]:
         """Send a GET, allowing the answer to be gzipped if ``compressed``; the body can be read until the context is left, which closes the connection of an unread one.
 
         Raises:
@@ -108,9 +109,10 @@ class Transport:
                 response = await self._send(path, query or {}, headers)
                 if response.status == UNAUTHORIZED:
                     self._was_in_vain()
-            with ending_with_its_connection(response):
+            body = self._connector.body_of(response)
+            with ending_with_its_connection(response) if body is None else nullcontext():
                 await check(response)
-                yield ResponseBody(response.content)
+                yield ResponseBody(response.content) if body is None else body
         except InformerError as error:
             blot_out(error, secrets(response.request_info.headers))  # what was sent may come back in the answer
             raise

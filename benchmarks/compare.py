@@ -72,6 +72,7 @@ def events(rounds: int = ROUNDS) -> list[Result]:
         ("kube-rs, spec and status", KUBE_RS, "events-whole", FAST),
         *((name, client, "events", MIDDLING if "lightkube" in name else SLOW) for name, client in PYTHON_PEERS.items()),
         ("bare aiohttp read", OURS, "bare", FAST),
+        ("aioinformer's own read", OURS, "read", FAST),
     ]
     return compared(
         "watch events", "events/s", _in_turn(variants, rounds) | _socket(rounds), baseline="aioinformer, key and labels"

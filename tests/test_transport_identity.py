@@ -312,9 +312,10 @@ class TestUnauthorized:
 
 class TestConnections:
     async def test_sockets_find_out_that_the_other_side_is_gone(self, serve: Serve, client_of: ClientOf) -> None:
-        async with Transport(client_of(await serve(endless))) as transport, transport.get(PATH) as body:
-            protocol: Any = body._content._protocol
-            each = protocol.transport.get_extra_info("socket")
+        async with Transport(client_of(await serve(endless))) as transport, transport.get(PATH):
+            (connection,) = transport._connector._receivers
+            assert connection.transport is not None
+            each = connection.transport.get_extra_info("socket")
             assert each.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
             if hasattr(socket, "TCP_KEEPIDLE"):
                 assert each.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == KEEPALIVE_IDLE
