@@ -5,6 +5,7 @@ Both read as a record does (``Stored``); uid and version stand before the JSON, 
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["DenseRecord", "PackedRecord", "dense", "head", "parts"]
 
 UID: Final = 16
-"""Bytes of a uid in RFC 9562's form."""
+LENGTH: Final = 36
+"""Bytes of a uid in RFC 9562's form, and characters."""
 LARGEST_VERSION: Final = 2**64
-_CANONICAL, _TEXT = b"\x01", b"\x00"
+_CANONICAL = b"\x01"
 _FRAME: Final = 25
 """Where what follows a canonical uid (16 bytes) and version (8 bytes) starts."""
+_LENGTHS = Struct(">BII")
 _TEXTS: Final = 9
-"""Where the two start if they stand there as they came, behind their lengths."""
+"""Where the two start if they stand there as they came, behind a zero and their lengths."""
 
 
 class _Headed(msgspec.Struct, gc=False, frozen=True):
@@ -62,11 +65,11 @@ class _Headed(msgspec.Struct, gc=False, frozen=True):
         """What follows them."""
         if self.blob[:1] == _CANONICAL:
             return self.blob[_FRAME:]
-        return self.blob[_TEXTS + sum(_lengths(self.blob)) :]
+        return self.blob[_TEXTS + sum(_LENGTHS.unpack_from(self.blob)) :]
 
     @property
     def _texts(self) -> tuple[str, str]:
-        uid, version = _lengths(self.blob)
+        _, uid, version = _LENGTHS.unpack_from(self.blob)
         ends = _TEXTS + uid
         return _text(self.blob[_TEXTS:ends]), _text(self.blob[ends : ends + version])
 
@@ -97,8 +100,8 @@ class PackedRecord(_Headed, gc=False, frozen=True):
 def dense(record: Record, labels: dict[str, str]) -> DenseRecord:
     """The same, with these equal labels."""
     uid, version = record.uid.encode("utf-8", "surrogatepass"), record.resource_version.encode("utf-8", "surrogatepass")
-    lengths = _TEXT, len(uid).to_bytes(4, "big"), len(version).to_bytes(4, "big")
-    return DenseRecord(record.key, labels, b"".join((*lengths, uid, version, record.raw)))
+    blob = b"".join((_LENGTHS.pack(0, len(uid), len(version)), uid, version, record.raw))
+    return DenseRecord(record.key, labels, blob)
 
 
 def parts(record: Stored) -> tuple[str, str, bytes | memoryview]:
@@ -106,7 +109,7 @@ def parts(record: Stored) -> tuple[str, str, bytes | memoryview]:
     if type(record) is not DenseRecord:
         return record.uid, record.resource_version, record.raw
     blob = record.blob
-    uid, version = _lengths(blob)
+    _, uid, version = _LENGTHS.unpack_from(blob)
     ends = _TEXTS + uid
     return _text(blob[_TEXTS:ends]), _text(blob[ends : ends + version]), memoryview(blob)[ends + version :]
 
@@ -123,16 +126,12 @@ def head(uid: str, resource_version: str) -> bytes:
         and str(version) == resource_version
         and identity.hex() == digits
         and len(identity) == UID
-        and (len(uid), uid[8:24:5]) == (len(digits) + 4, "----")
+        and len(uid) == LENGTH
+        and uid[8:24:5] == "----"
     ):
-        return b"%b%b%b" % (_CANONICAL, identity, version.to_bytes(8, "big"))
-    texts = [text.encode("utf-8", "surrogatepass") for text in (uid, resource_version)]
-    return b"".join((_TEXT, *(len(text).to_bytes(4, "big") for text in texts), *texts))
-
-
-def _lengths(blob: bytes) -> tuple[int, int]:
-    """Of the uid and the version that stand in it as they came."""
-    return int.from_bytes(blob[1:5], "big"), int.from_bytes(blob[5:_TEXTS], "big")
+        return _CANONICAL + identity + version.to_bytes(8, "big")
+    texts = uid.encode("utf-8", "surrogatepass"), resource_version.encode("utf-8", "surrogatepass")
+    return b"".join((_LENGTHS.pack(0, *map(len, texts)), *texts))
 
 
 def _text(data: bytes) -> str:

@@ -107,7 +107,9 @@ class Packer:
 
     def dense(self, record: Record) -> Record | DenseRecord:
         """An object of a first copy, in the form in which it waits."""
-        return dense(record, self._shared(record.labels)) if self.size(record) else record
+        if self.mode == "plain" or len(record.raw) > LARGEST:
+            return record
+        return dense(record, self._shared(record.labels))
 
     def is_ready(self, waiting_bytes: int) -> bool:
         """Whether there is a dictionary that suits, or enough to pack for making one."""
@@ -144,6 +146,11 @@ class Packer:
     def expect(self, objects: int) -> None:
         """The cache has so many objects: no more sets of labels are remembered than these can have, twice."""
         self._most_label_sets = min(LABEL_SETS, 2 * objects)
+
+    def rest(self) -> None:
+        """Nothing is to be packed for now."""
+        if self._codec is not None:
+            self._codec.rest()
 
     def pack(self, key: str, record: Stored) -> PackedRecord | None:
         """The same under this key object in less space; ``None`` if it would not be less, or nothing suits."""

@@ -173,6 +173,7 @@ class Table:
         packer.expect(len(self.records))
         before = self.waiting_bytes
         enough = before - PACKED_BYTES
+        count = blobs = 0
         for _ in range(min(PACKED_AT_ONCE, len(waiting))):
             if self.waiting_bytes <= enough:
                 break
@@ -182,7 +183,12 @@ class Table:
             packed = None if record is None else packer.pack(key, record)
             if packed is not None:
                 self.records[key] = packed
-                self._count(packed, 1)
+                count += 1
+                blobs += len(packed.blob)
+        self.packed += count
+        self.packed_bytes += blobs
+        if not waiting:
+            packer.rest()
         if not waiting or WAITING.is_little:
             HEAP.freed(before - self.waiting_bytes, more=bool(waiting))
         return bool(waiting)
