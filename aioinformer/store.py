@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from aioinformer.batches import Change, Delta
+from aioinformer.burst import STAGED
 from aioinformer.errors import InvalidOption, ObjectRejected
 from aioinformer.objects import digest, raw_metadata
-from aioinformer.burst import STAGED
 from aioinformer.packing import Packer, StorageStatus
 from aioinformer.quarantine import Quarantined, forget_frames, origin
 from aioinformer.resource import oldest
@@ -401,8 +401,8 @@ class Store:
         elif prepared[0] is None:
             self._leave_out_staged(key, record, staging)
         else:
-            record = prepared[0] if known.records else self._packer.dense(prepared[0])
-            staging.table.put(key, record, prepared[1])
+            kept = prepared[0] if known.records else self._packer.dense(prepared[0])
+            staging.table.put(key, kept, prepared[1])
             staging.restaged[key] = None
 
     def _unstage(self, key: str, staging: Staging) -> None:

@@ -6,9 +6,9 @@ from collections import OrderedDict
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-from aioinformer.indexers import ReadyMade
 from aioinformer.burst import HEAP, WAITING
 from aioinformer.dense import PackedRecord
+from aioinformer.indexers import ReadyMade
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

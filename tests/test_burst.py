@@ -125,6 +125,7 @@ class TestHeap:
 
         def find() -> Callable[[int], int] | None:
             looked.append(None)
+            return None
 
         heap = Heap(find)
         for _ in range(3):

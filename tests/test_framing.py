@@ -185,7 +185,10 @@ class TestItemCutter:
 
     def test_a_candidate_that_is_several_items_is_cut_again_and_from_then_on_nothing_is_left_out(self) -> None:
         """Items are about as long as each other; where they are not, that is found out by who parses them."""
-        long, short = [b'{"metadata":{"name":"%b"}}' % (b"x" * 100)] * 2, [b'{"metadata":{"name":"%d"}}' % n for n in range(9)]
+        long, short = (
+            [b'{"metadata":{"name":"%b"}}' % (b"x" * 100)] * 2,
+            [b'{"metadata":{"name":"%d"}}' % n for n in range(9)],
+        )
         cutter = ItemCutter()
         body = b'{"items":[' + b",".join([*long, *short, *long, *short])
         first, second, several, *rest = cutter.feed(body)

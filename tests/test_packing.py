@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioinformer import compression, packing
-from aioinformer.compression import Codec
-from aioinformer.objects import KubeObject, Record
 from aioinformer.burst import BURST
+from aioinformer.compression import Codec
 from aioinformer.dense import PackedRecord, head
+from aioinformer.objects import KubeObject, Record
 from aioinformer.packing import LARGEST, WORTHWHILE, Packer
 from benchmarks.pods import encoded, pod
 

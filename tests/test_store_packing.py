@@ -15,8 +15,8 @@ import pytest
 from aioinformer import burst, compression, packing, table
 from aioinformer.batches import Delta, Deltas, SnapshotPage
 from aioinformer.compression import Codec
-from aioinformer.objects import KubeObject, Record, Stored, digest
 from aioinformer.dense import PackedRecord
+from aioinformer.objects import KubeObject, Record, Stored, digest
 from aioinformer.packing import LARGEST
 from aioinformer.store import Store
 from aioinformer.wire import decode_event

@@ -9,8 +9,8 @@ import pytest
 from aioinformer import packing
 from aioinformer import table as table_module
 from aioinformer.compression import Codec
-from aioinformer.objects import Record, key_of
 from aioinformer.dense import PackedRecord
+from aioinformer.objects import Record, key_of
 from aioinformer.packing import Packer
 from aioinformer.table import SLICE, Index, Table
 from benchmarks.pods import encoded, pod

@@ -10,8 +10,8 @@ import pytest
 
 from aioinformer import packing
 from aioinformer.batches import Change, Delta, Deltas
-from aioinformer.objects import Record
 from aioinformer.dense import PackedRecord
+from aioinformer.objects import Record
 from aioinformer.store import Store
 from aioinformer.wire import decode_event, decode_item
 
