@@ -34,6 +34,7 @@ from aioinformer.errors import (
 from aioinformer.events import Added, Deleted, Event, EventType, Resynced, Synced, Updated
 from aioinformer.explaining import Explanation
 from aioinformer.factory import SharedInformerFactory
+from aioinformer.failures import Decision, Failure
 from aioinformer.health import FactoryHealth
 from aioinformer.informer import Informer
 from aioinformer.lister import Lister, NamespaceLister
@@ -60,12 +61,14 @@ __all__ = [
     "CacheSyncTimeout",
     "ConfigurationError",
     "Conflict",
+    "Decision",
     "Deleted",
     "Event",
     "EventType",
     "Explanation",
     "FactoryHealth",
     "FactoryStatus",
+    "Failure",
     "Forbidden",
     "GroupVersionResource",
     "IdleTimeout",

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     from aioinformer.discovery import Discovery
     from aioinformer.options import InformerSpec
+    from aioinformer.reflector import Body
     from aioinformer.resource import APIResource
     from aioinformer.selectors import LabelSelector
-    from aioinformer.transport import ResponseBody, Transport
+    from aioinformer.transport import Transport
 
 __all__ = ["Collection"]
 
@@ -34,7 +35,7 @@ class Collection:
         self._was_served = False
 
     @asynccontextmanager
-    async def open(self, query: Mapping[str, str]) -> AsyncGenerator[ResponseBody]:
+    async def open(self, query: Mapping[str, str]) -> AsyncGenerator[Body]:
         """Send a GET for the collection.
 
         Where the version was looked up and is no longer served, another one is asked, at once.

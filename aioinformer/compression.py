@@ -62,7 +62,7 @@ class Codec:
         ValueError: nothing can be learnt from the samples.
     """
 
-    __slots__ = ("_compressor", "_context", "_lock")
+    __slots__ = ("_compressor", "_context", "_dictionary", "_lock")
 
     def __init__(self, samples: Sequence[bytes]) -> None:
         short = [sample[:LONGEST_SAMPLE] for sample in samples]
@@ -71,34 +71,42 @@ class Codec:
             dictionary = zstd.finalize_dict(zstd.ZstdDict(content, is_raw=True), short, len(content) + HEADER, LEVEL)
         except (zstd.ZstdError, ValueError) as error:
             raise ValueError(f"no dictionary can be made: {error}") from None
-        parameter = zstd.CompressionParameter
-        self._compressor: Any = zstd.ZstdCompressor(
-            options={parameter.compression_level: LEVEL, parameter.checksum_flag: 0, parameter.dict_id_flag: 0},
-            zstd_dict=dictionary.as_digested_dict,
-        )
+        self._dictionary: Any = dictionary
+        self._compressor: Any = None
         self._context: Any = zstandard.ZstdDecompressor(
             dict_data=zstandard.ZstdCompressionDict(dictionary.dict_content)
         )
         self._lock = Lock()
 
-    def retire(self) -> None:
-        """Only decompress from now on: what compressing takes, some hundred kilobytes, is let go."""
+    def rest(self) -> None:
+        """Nothing is to be compressed for now: let go of a hundred kilobytes, or of a mebibyte after a large object."""
         self._compressor = None
 
-    def compress(self, data: bytes) -> bytes:
+    def retire(self) -> None:
+        """Only decompress from now on: all that compressing takes, some hundred kilobytes, is let go."""
+        self._compressor = self._dictionary = None
+
+    def compress(self, data: bytes | memoryview) -> bytes:
         """One frame, in an object of its own size.
 
         Raises:
             ValueError: the compressor failed, or has been retired.
         """
-        compressor = self._compressor
-        if compressor is None:
-            raise ValueError("this dictionary has been retired")
         try:
+            compressor = self._compressor or self._ready()
             frame: bytes = compressor.compress(data, compressor.FLUSH_FRAME)
         except zstd.ZstdError as error:
             raise ValueError(f"compression failed: {error}") from None
         return frame
+
+    def _ready(self) -> Any:
+        """A compressor, made in some microseconds; its dictionary is digested once."""
+        if self._dictionary is None:
+            raise ValueError("this dictionary has been retired")
+        parameter = zstd.CompressionParameter
+        options = {parameter.compression_level: LEVEL, parameter.checksum_flag: 0, parameter.dict_id_flag: 0}
+        self._compressor = zstd.ZstdCompressor(options=options, zstd_dict=self._dictionary.as_digested_dict)
+        return self._compressor
 
     def decompress(self, frame: bytes) -> bytes:
         """What ``compress`` made, undone."""

@@ -3,7 +3,7 @@
 InformerError
 ├── ConfigurationError          no usable kubeconfig or cluster, or a client that cannot be used safely
 ├── InvalidOption               an argument that cannot work (also a ValueError)
-│   ├── InvalidSelector         a label selector that does not parse
+│   ├── InvalidSelector         a label or field selector that does not parse
 │   └── InformerConflict        the same informer asked for with options that contradict each other
 ├── NotRunning                  used outside ``async with``, or outside its event loop (also a RuntimeError)
 ├── InformerClosed              the informer was stopped while somebody waited on it
@@ -77,7 +77,7 @@ class InvalidOption(InformerError, ValueError):
 
 
 class InvalidSelector(InvalidOption):
-    """A label selector that does not parse; the message shows where."""
+    """A label or field selector that does not parse; the message shows where."""
 
 
 class InformerConflict(InvalidOption):

@@ -49,7 +49,7 @@ class Added(msgspec.Struct, Generic[T_co], frozen=True):
 class Updated(Generic[T_co]):
     """An object changed. ``old`` is what this subscription last saw of it."""
 
-    __slots__ = ("_build", "_build_old", "_key", "_object", "_old")
+    __slots__ = ("_build", "_key", "_object", "_old")
     __match_args__ = ("object", "old", "key")
     type: ClassVar[EventType] = EventType.UPDATED
 
@@ -61,25 +61,22 @@ class Updated(Generic[T_co]):
         *,
         build: Callable[[Any], T_co] | None = None,
     ) -> None:
-        """``build``: makes the objects out of ``object`` and ``old`` when they are asked for; that costs more than all the rest."""
+        """``build``: makes the old object out of ``old`` when it is asked for, which may cost more than all the rest."""
         self._object = object
         self._old = old
         self._key = key
-        self._build = self._build_old = build
+        self._build = build
 
     @property
     def object(self) -> T_co:
         """As it is now."""
-        if self._build is not None:
-            self._object, self._build = self._build(self._object), None
-        new: T_co = self._object
-        return new
+        return self._object
 
     @property
     def old(self) -> T_co:
         """As it was."""
-        if self._build_old is not None:
-            self._old, self._build_old = self._build_old(self._old), None
+        if self._build is not None:
+            self._old, self._build = self._build(self._old), None
         old: T_co = self._old
         return old
 

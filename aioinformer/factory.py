@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-import anyio
-
-from aioinformer.asking import asked_for, check_conflict, check_defaults
-from aioinformer.collection import Collection
-from aioinformer.credentials import default_client
-from aioinformer.discovery import Discovery
-from aioinformer.errors import (
-    CacheSyncError,
-    CacheSyncTimeout,
-    InformerConflict,
-    InvalidOption,
-    NotRunning,
-)
+from aioinformer.asking import asked_for, check_defaults
+from aioinformer.errors import InvalidOption, NotRunning
 from aioinformer.groups import Groups
 from aioinformer.health import FactoryHealth, assess
 from aioinformer.informer import Informer
 from aioinformer.leases import DEFAULT_LINGER, Leases, check_linger
-from aioinformer.options import InformerDefaults, InformerOptions, InformerSpec, check_flag, check_seconds
-from aioinformer.resource import GroupVersionResource
-from aioinformer.served import ResourceChanges, ServedResources
+from aioinformer.metrics import Metric, measure
+from aioinformer.options import InformerDefaults, InformerOptions, check_seconds
+from aioinformer.registry import Registry
+from aioinformer.served import ResourceChanges
 from aioinformer.status import FactoryStatus
-from aioinformer.transport import Transport, check_client
-from aioinformer.waiting import check_timeout, until_all_reach
+from aioinformer.supervision import Supervisor
+from aioinformer.syncing import until_all_synced
+from aioinformer.transport import check_client
+from aioinformer.waiting import until_all_reach
 
 if TYPE_CHECKING:
     from collections import abc
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager
     from typing import Self, Unpack
 
     from kubernetes_asyncio.client import ApiClient
 
     from aioinformer.objects import KubeObject
+    from aioinformer.options import InformerSpec
+    from aioinformer.resource import GroupVersionResource
 
 __all__ = ["SharedInformerFactory"]
-
-logger = logging.getLogger(__name__)
-
-DEFINITIONS = GroupVersionResource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 
 M = TypeVar("M")
 
@@ -77,23 +64,16 @@ class SharedInformerFactory(Groups):
         **defaults: Unpack[InformerDefaults],
     ) -> None:
         check_client(api_client)
-        self._api_client = api_client
         self._defaults: dict[str, Any] = {"namespace": namespace, "resync": resync, **defaults}
-        self._informers: dict[tuple[object, ...], Informer[Any]] = {}
-        self._specs: dict[tuple[object, ...], InformerSpec] = {}
-        self._supervisor: asyncio.Task[None] | None = None
-        self._tasks: anyio.abc.TaskGroup | None = None
-        self._transport: Transport | None = None
-        self._discovery: Discovery | None = None
-        self._served: ServedResources | None = None
-        self._ended = False
+        self._registry = Registry()
+        self._supervisor = Supervisor(api_client)
         self._leases = Leases(self._retire)
         check_defaults(self._defaults)
 
     @property
     def informers(self) -> tuple[Informer[Any], ...]:
         """The informers there are, in the order they were asked for; one that a defect stopped stays until asked for anew."""
-        return tuple(i for i in self._informers.values() if not i.is_stopped or i.failure is not None)
+        return tuple(i for i, _ in self._registry.all if not i.is_stopped or i.failure is not None)
 
     @overload
     def informer(self, resource: type[M], **options: Unpack[InformerOptions]) -> Informer[M]: ...
@@ -180,52 +160,32 @@ class SharedInformerFactory(Groups):
         return self._leases.lease(lambda: self._leased(spec, options), linger)
 
     def _leased(self, spec: InformerSpec, options: Mapping[str, Any]) -> Informer[Any]:
-        if self._tasks is None and not self._ended:
-            raise NotRunning("the factory is not running: use its leases within its 'async with'")
-        before = self._informers.get(spec.identity)
-        informer = self._shared(spec, options)
-        if informer is not before:
+        if not self._supervisor.has_ended:
+            self._supervisor.check_running("use its leases")
+        before = self._registry.find(spec, options)
+        informer = before or self._shared(spec, options)
+        if before is None:
             self._leases.made(informer)
         return informer
 
     def _shared(self, spec: InformerSpec, options: Mapping[str, Any]) -> Informer[Any]:
         """The informer there is, or a new one."""
-        if self._ended:
+        if self._supervisor.has_ended:
             raise NotRunning("this factory has ended; make a new one")
-        known = self._informers.get(spec.identity)
-        if known is not None and not known.is_stopped:
-            check_conflict(self._specs[spec.identity], spec, options)
+        known = self._registry.find(spec, options)
+        if known is not None:
             return known
-        self._check_loop(spec)
-        informer: Informer[Any] = Informer(spec, self._claim)
-        self._informers[spec.identity] = informer
-        self._specs[spec.identity] = spec
-        if self._tasks is not None:
-            self._start(informer, spec)
+        self._supervisor.check_loop(spec)
+        informer: Informer[Any] = Informer(spec, self._registry)
+        self._registry.add(informer, spec)
+        if self._supervisor.is_running:
+            self._supervisor.start(informer, spec)
         return informer
-
-    def _check_loop(self, spec: InformerSpec) -> None:
-        """What is started at once can only be started where the factory runs."""
-        if self._supervisor is None or self._tasks is None:
-            return
-        try:
-            here = asyncio.get_running_loop()
-        except RuntimeError:
-            here = None
-        if here is not self._supervisor.get_loop():
-            raise NotRunning(
-                f"the factory does not run in this thread: ask for {spec} in its event loop, from another thread by "
-                "loop.call_soon_threadsafe or asyncio.run_coroutine_threadsafe"
-            )
 
     def _retire(self, informer: Informer[Any]) -> None:
         """Stop an informer that nobody uses any more, and forget it."""
-        identity = next((identity for identity, known in self._informers.items() if known is informer), None)
-        if identity is not None:
-            del self._informers[identity], self._specs[identity]
-        informer.finish()  # so that nobody is given it while it closes
-        if self._tasks is not None:
-            self._tasks.start_soon(informer.aclose)
+        self._registry.forget(informer)
+        self._supervisor.close(informer)
 
     async def wait_for_cache_sync(self, timeout: float | None = None, *, keep_waiting: bool = False) -> None:  # noqa: ASYNC109  # part of the promise: the error says why
         """Return once every informer that was asked for so far is in sync.
@@ -236,29 +196,8 @@ class SharedInformerFactory(Groups):
             InvalidOption: ``timeout`` is no number of seconds, or ``keep_waiting`` no bool.
             NotRunning: the factory is not running.
         """
-        check_timeout(timeout)
-        check_flag("keep_waiting", keep_waiting)
-        if self._tasks is None or self._ended:
-            raise NotRunning("the factory is not running: wait for the sync within its 'async with'")
-        informers = self.informers
-        waits = [asyncio.ensure_future(i.wait_for_cache_sync(keep_waiting=keep_waiting)) for i in informers]
-        if not waits:
-            return
-        try:
-            done, late = await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_EXCEPTION)
-            failures = [error for wait in done if (error := wait.exception()) is not None]
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
-        if failures:
-            raise _combined(failures)
-        if late:
-            lagging = [informer for informer in informers if not informer.synced]
-            raise CacheSyncTimeout(
-                f"not synced after {timeout:g} s: " + " | ".join(informer.explain_sync() for informer in lagging),
-                {informer.status.name: informer.status.last_error for informer in lagging},
-            )
+        self._supervisor.check_running("wait for the sync")
+        await until_all_synced(self.informers, timeout, keep_waiting=keep_waiting)
 
     def watch_resources(self) -> ResourceChanges:
         """What the server serves, as it comes and goes: ``async for change in factory.watch_resources()``.
@@ -271,9 +210,9 @@ class SharedInformerFactory(Groups):
         Raises:
             NotRunning: the factory is not running.
         """
-        if self._served is None or self._ended:
-            raise NotRunning("the factory is not running: watch its resources within its 'async with'")
-        return ResourceChanges(self._served)
+        self._supervisor.check_running("watch its resources")
+        assert self._supervisor.served is not None  # noqa: S101  # running
+        return ResourceChanges(self._supervisor.served)
 
     async def consistent(self, *informers: Informer[Any], at_least: str, timeout: float | None = None) -> None:  # noqa: ASYNC109  # as above
         """Return when all these caches stand at a version or later at once: until you await again, they can be read together.
@@ -300,7 +239,7 @@ class SharedInformerFactory(Groups):
             InformerClosed: one was stopped.
             NotRunning: the factory is not running.
         """
-        foreign = [informer for informer in informers if informer not in self._informers.values()]
+        foreign = [it for it in informers if it not in self._registry and not _is_closed(it)]
         if foreign or not informers:
             raise InvalidOption(
                 f"consistent takes informers of this factory, not {repr(foreign[0]) if foreign else 'none'}"
@@ -310,7 +249,7 @@ class SharedInformerFactory(Groups):
     @property
     def status(self) -> FactoryStatus:
         """How it and its informers are doing, as of now."""
-        return FactoryStatus(self._state, tuple(informer.status for informer in self.informers))
+        return FactoryStatus(self._supervisor.state, tuple(informer.status for informer in self.informers))
 
     def healthy(self, *, max_staleness: float | None = None) -> FactoryHealth:
         """Whether all informers are fit to serve from, as of now: synced, and followed or about to be. Costs microseconds.
@@ -328,122 +267,47 @@ class SharedInformerFactory(Groups):
         """
         if max_staleness is not None:
             check_seconds("max_staleness", max_staleness)
-        if self._tasks is None or self._ended:
-            return FactoryHealth({"factory": f"the factory is {self._state}"}, {})
+        if not self._supervisor.is_running:
+            return FactoryHealth({"factory": f"the factory is {self._supervisor.state}"}, {})
         return assess((informer.status for informer in self.informers), max_staleness)
 
-    def _claim(self, informer: Informer[Any], spec: InformerSpec) -> None:
-        """An informer is about to be in another scope: whoever asks for that one gets it from now on."""
-        former = next(identity for identity, known in self._informers.items() if known is informer)
-        taken = self._informers.get(spec.identity)
-        if taken is not None and not taken.is_stopped:
-            raise InformerConflict(f"there is an informer on {spec} already: ask the factory for that one instead")
-        self._informers = {
-            spec.identity if identity == former else identity: known
-            for identity, known in self._informers.items()
-            if known is not taken
-        }
-        del self._specs[former]
-        self._specs[spec.identity] = spec
+    def metrics(self) -> tuple[Metric, ...]:
+        """Its informers in figures, as of now: gauges and counters for any system of metrics; ``render`` makes them text.
 
-    @property
-    def _state(self) -> str:
-        return "ended" if self._ended else "idle" if self._tasks is None else "running"
+        In Prometheus' conventions, each sample labelled with ``informer`` (as ``status.name``) and ``resource``. Costs some
+        50 µs per informer, and nothing when it is not called. A counter goes with its informer: a fresh one begins at 0.
+        """
+        return measure(informer.status for informer in self.informers)
 
     def __repr__(self) -> str:
-        return f"<SharedInformerFactory {self._state} informers={len(self.informers)}>"
+        return f"<SharedInformerFactory {self._supervisor.state} informers={len(self.informers)}>"
 
     async def __aenter__(self) -> Self:
-        if self._ended or self._supervisor is not None:
-            raise NotRunning("a factory is entered once; make a new one")
-        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._supervisor = asyncio.create_task(self._supervise(ready), name="aioinformer factory")
         try:
-            await asyncio.wait({ready, self._supervisor}, return_when=asyncio.FIRST_COMPLETED)
+            await self._supervisor.enter(self._begin)
         except BaseException:
-            await self._end()
+            if self._supervisor.has_ended:
+                self._finish()
             raise
-        if not ready.done():
-            self._ended = True
-            self._supervisor.result()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._end()
-
-    async def _supervise(self, ready: asyncio.Future[None]) -> None:
-        """Own every task and connection, in one task, so that ``async with`` may be left in another than it was entered in."""
-        async with self._connected(), anyio.create_task_group() as self._tasks:
-            assert self._discovery is not None  # noqa: S101  # connected
-            self._served = ServedResources(self._discovery, self._definitions)
-            self._tasks.start_soon(self._served.run, name="aioinformer served resources")
-            for identity, informer in self._informers.items():
-                self._start(informer, self._specs[identity])
-            ready.set_result(None)
-            await anyio.sleep_forever()
-
-    @asynccontextmanager
-    async def _connected(self) -> AsyncGenerator[None]:
-        async with AsyncExitStack() as stack:
-            client, refresh = self._api_client, None
-            if client is None:
-                client, refresh = await default_client()
-                stack.push_async_callback(client.close)
-            self._transport = await stack.enter_async_context(Transport(client, refresh))
-            self._discovery = Discovery(self._transport)
-            yield
-
-    async def _end(self) -> None:
-        self._ended = True
         self._leases.end()
         try:
-            if self._supervisor is not None:
-                self._supervisor.cancel()
-                await _until_done(self._supervisor)
+            await self._supervisor.leave()
         finally:
-            if self._served is not None:
-                self._served.finish()
-            for informer in self._informers.values():
-                informer.finish()
+            self._finish()
 
-    def _start(self, informer: Informer[Any], spec: InformerSpec) -> None:
-        assert self._tasks is not None and self._transport is not None and self._discovery is not None  # noqa: S101, PT018  # running
-        informer.start(self._tasks, Collection(spec, self._transport, self._discovery), self._served)
+    def _begin(self) -> None:
+        for informer, spec in self._registry.all:
+            self._supervisor.start(informer, spec)
 
-    def _definitions(self) -> Informer[KubeObject]:
-        """An informer on CustomResourceDefinitions that is nobody else's."""
-        spec = InformerSpec(DEFINITIONS, metadata_only=True)
-        informer: Informer[KubeObject] = Informer(spec)
-        self._start(informer, spec)
-        return informer
+    def _finish(self) -> None:
+        self._leases.end()
+        for informer, _ in self._registry.all:
+            informer.finish()
 
 
-async def _until_done(task: asyncio.Task[None]) -> None:
-    """Wait for a task that has been cancelled, however often the waiting is; a cancellation is raised afterwards."""
-    cancelled: asyncio.CancelledError | None = None
-    with anyio.CancelScope(shield=True):
-        while not task.done():
-            try:
-                await asyncio.wait({task})
-            except asyncio.CancelledError as error:
-                cancelled = error
-    defect = None if task.cancelled() else task.exception()
-    if defect is not None:
-        logger.error("the factory did not end cleanly", exc_info=defect)
-    if cancelled is not None:
-        raise cancelled
-
-
-def _combined(failures: list[BaseException]) -> BaseException:
-    errors = {
-        name: error
-        for failure in failures
-        if isinstance(failure, CacheSyncError)
-        for name, error in failure.errors.items()
-    }
-    if len(failures) == 1 or not errors:
-        return failures[0]
-    reasons = " | ".join(str(failure).removeprefix("cannot sync: ") for failure in failures)
-    combined = CacheSyncError(f"cannot sync: {reasons}", errors)
-    combined.__cause__ = failures[0]
-    return combined
+def _is_closed(informer: object) -> bool:
+    """Whether it was one, and has been forgotten."""
+    return isinstance(informer, Informer) and informer.is_stopped

@@ -88,6 +88,8 @@ class Fanout:
 
     def offer(self, changes: Sequence[Change]) -> None:
         """Hand a few changes to everybody at once."""
+        if not changes:
+            return
         now = None if self._now is None else self._now()
         for reference in self._subscriptions:
             subscription = reference()

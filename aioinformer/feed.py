@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aioinformer.audit import AuditReport
     from aioinformer.bell import Bell
     from aioinformer.errors import InformerError
+    from aioinformer.failures import Reporter
     from aioinformer.options import InformerSpec
     from aioinformer.resource import GroupVersionResource, ResourceName
     from aioinformer.selectors import LabelSelector
@@ -58,8 +59,16 @@ class Presence(Protocol):
 class Feed:
     """Follows one collection, from ``start`` until ``close``; ``changed`` is called when its state may be another one."""
 
-    def __init__(
-        self, spec: InformerSpec, part: Part, *, store: Store, bell: Bell, lane: Lane, changed: Callable[[], None]
+    def __init__(  # noqa: PLR0913  # its collaborators, by keyword
+        self,
+        spec: InformerSpec,
+        part: Part,
+        *,
+        store: Store,
+        bell: Bell,
+        lane: Lane,
+        changed: Callable[[], None],
+        reporter: Reporter,
     ) -> None:
         self.spec = spec
         self.part = part
@@ -68,6 +77,7 @@ class Feed:
         self.lane = lane
         self.monitor: Monitor | None = None
         self._tell = changed
+        self._reporter = reporter
         self._generation = 0
         self._machine = ListWatch(random.Random(), initial_list=spec.initial_list, page_size=spec.page_size)  # noqa: S311  # jitter
         self._reflector: Reflector | None = None
@@ -128,7 +138,9 @@ class Feed:
         clock = asyncio.get_running_loop().time
         self._presence = presence
         self._scope = anyio.CancelScope()
-        self.monitor = Monitor(str(self.spec), self._machine, clock, self._changed)
+        self.monitor = Monitor(
+            str(self.spec), self._machine, clock, self._changed, self._reporter, self.spec.one_namespace
+        )
         self._reflector = Reflector(
             source, self._machine, outlet, self.monitor,
             clock=clock, keep_managed_fields=self.spec.keep_managed_fields, lane=self.lane,

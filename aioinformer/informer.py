@@ -6,25 +6,23 @@ What keeps the cache like the server is its ``Mirror``.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from aioinformer.conditions import Condition
-from aioinformer.errors import CacheSyncError, InvalidOption
 from aioinformer.explaining import Explanation, explain
-from aioinformer.functions import is_function
-from aioinformer.lister import Lister
 from aioinformer.mirror import Mirror
-from aioinformer.options import check_flag, check_seconds, index_function, namespace_scope
+from aioinformer.options import check_flag, check_seconds, namespace_scope
+from aioinformer.reads import Reads
 from aioinformer.selectors import LabelSelector
+from aioinformer.shapes import judged
 from aioinformer.states import StateChanges
-from aioinformer.status import advice
 from aioinformer.subscription import DEFAULT_MAX_PENDING, Overflow, Scope, Subscription, Terms
-from aioinformer.waiting import until_found, until_holds, until_reached, until_synced
+from aioinformer.syncing import until_rescoped, until_synced
+from aioinformer.waiting import until_found, until_holds, until_reached
 from aioinformer.writing import Writer
 
 if TYPE_CHECKING:
-    import builtins
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from os import PathLike
     from types import EllipsisType
 
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from aioinformer.audit import AuditReport
     from aioinformer.errors import InformerError
     from aioinformer.feed import AuditableSource, Presence
-    from aioinformer.options import Indexer, InformerSpec
+    from aioinformer.options import InformerSpec
     from aioinformer.quarantine import Quarantined
     from aioinformer.resource import GroupVersionResource, ResourceName
     from aioinformer.selectors import SelectorLike
@@ -44,7 +42,19 @@ __all__ = ["Informer"]
 T = TypeVar("T")
 
 
-class Informer(Generic[T]):
+class Keeper(Protocol):
+    """Who hands out informers by what they are on."""
+
+    def move(self, informer: Informer[Any], spec: InformerSpec) -> None:
+        """It is about to be on something else. Raises ``InformerConflict`` when there is one on that."""
+        ...
+
+    def forget(self, informer: Informer[Any]) -> None:
+        """It is closed."""
+        ...
+
+
+class Informer(Reads[T]):
     """A live copy of one resource in one scope, shared by any number of consumers; made by a factory.
 
     Reads (``get``, ``list``, ``by_index``, ``len``, ``in``, iteration) are synchronous and from memory. Before the first
@@ -52,19 +62,12 @@ class Informer(Generic[T]):
     or the ``model`` that was asked for.
     """
 
-    def __init__(self, spec: InformerSpec, claim: Callable[[Informer[Any], InformerSpec], None] | None = None) -> None:
+    def __init__(self, spec: InformerSpec, keeper: Keeper | None = None) -> None:
         self._spec = spec
-        self._claim = claim
-        self._view: Callable[[Any], T] = spec.view()
-        self._mirror = Mirror(spec, self._view)
-        self._store = self._mirror.store
-        self._bell = self._mirror.bell
-        builtin = spec.builtin
-        namespaced = builtin is not None and builtin.namespaced
-        self.lister: Lister[T] = Lister(
-            self._store, self._view, namespace=lambda: self.namespace, namespaced=namespaced
-        )
-        """The same reads as an object of their own, to hand to code that only reads."""
+        self._keeper = keeper
+        view: Callable[[Any], T] = spec.view()
+        self._mirror = Mirror(spec, view)
+        super().__init__(self._mirror.store, view, namespace=lambda: self.namespace, builtin=spec.builtin)
 
     @property
     def resource(self) -> GroupVersionResource | ResourceName:
@@ -169,60 +172,6 @@ class Informer(Generic[T]):
         """
         return explain(key, self._mirror)
 
-    def get(self, name: str, namespace: str | None = None) -> T | None:
-        """The object, or ``None``; ``name`` may be a whole key; see ``Lister.get``."""
-        return self.lister.get(name, namespace)
-
-    def list(self, namespace: str | None = None, label_selector: SelectorLike = None) -> builtins.list[T]:
-        """The objects of a namespace, or of all, that match a label selector; see ``Lister.list``."""
-        return self.lister.list(namespace, label_selector)
-
-    def by_index(self, index: str, value: str) -> builtins.list[T]:
-        """The objects that have this value in an index; see ``Lister.by_index``."""
-        return self.lister.by_index(index, value)
-
-    def index_keys(self, index: str, value: str) -> builtins.list[str]:
-        """The keys of the objects that have this value in an index. ``InvalidOption``: there is no such index."""
-        return self._store.index_keys(index, value)
-
-    def index_values(self, index: str) -> builtins.list[str]:
-        """The values that some object has in an index. ``InvalidOption``: there is no such index."""
-        return self._store.index_values(index)
-
-    def add_indexer(self, name: str, indexer: Indexer) -> None:
-        """Index all objects by a further function, now and from now on.
-
-        What the function raises for an object that is there passes through, and nothing is added. Takes microseconds
-        per cached object, at once.
-
-        Raises:
-            InvalidOption: there is an index of this name, or what was given is no function.
-        """
-        if not is_function(indexer):
-            raise InvalidOption(f"indexer is a function of an object, or one of aioinformer.indexers, not {indexer!r}")
-        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
-            raise InvalidOption(f"name is what by_index calls the index, not {name!r}")
-        self._store.add_indexer(name, index_function(indexer, self._view))
-
-    def remove_indexer(self, name: str) -> None:
-        """Forget an index, whoever asked for it: from now on reads by it raise ``InvalidOption``, and its memory is free.
-
-        Takes a fraction of a microsecond per cached object, at once.
-
-        Raises:
-            InvalidOption: there is no index of this name.
-        """
-        self._store.remove_indexer(name)
-
-    def __len__(self) -> int:
-        return len(self._store)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._store
-
-    def __iter__(self) -> Iterator[T]:
-        return iter(self.lister)
-
     def events(  # noqa: PLR0913  # a subscriber's terms, by keyword
         self,
         *,
@@ -240,7 +189,7 @@ class Informer(Generic[T]):
         watch, refusals included: ``wait_for_cache_sync`` is what tells of a 403.
 
         Args:
-            namespace: only this namespace, or these.
+            namespace: only this namespace, or these; of those that the informer is on.
             label_selector: only objects that match; one that begins to match comes as ``Added``, one that ceases to as
                 ``Deleted``.
             where: only objects of which this function says so, entering and leaving likewise. It sees each version once,
@@ -257,11 +206,13 @@ class Informer(Generic[T]):
         self._mirror.check_alive()
         if resync is not None:
             check_seconds("resync", resync)
+        scope = Scope(namespace, LabelSelector.parse(label_selector), judged(where, self._view))
+        self._spec.check_covers(scope.namespaces or ())
         subscription = Subscription(
             self._store,
             self._view,
             Terms(
-                Scope(namespace, LabelSelector.parse(label_selector), self._judged_by(where)),
+                scope,
                 replay=replay,
                 resync=resync or self._spec.resync,
                 max_pending=max_pending,
@@ -287,10 +238,6 @@ class Informer(Generic[T]):
             NotRunning: the factory is not running.
         """
         await until_synced(self._mirror, timeout, keep_waiting=keep_waiting)
-
-    def _judged_by(self, where: Callable[[T], object] | None) -> Callable[[Any], object] | None:
-        view = self._view
-        return where if where is None or not is_function(where) else lambda record: where(view(record))
 
     @overload
     async def wait_for(self, what: Condition, timeout: float | None = None) -> dict[str, T]: ...  # noqa: ASYNC109  # as above
@@ -359,17 +306,11 @@ class Informer(Generic[T]):
         if label_selector is not ...:
             spec = replace(spec, label_selector=LabelSelector.parse(label_selector))
         if spec.identity != self._spec.identity:
-            if self._claim is not None:
-                self._claim(self, spec.checked())
+            if self._keeper is not None:
+                self._keeper.move(self, spec.checked())
             self._spec = spec.checked()
             self._mirror.rescope(spec)
-        await self._bell.until(lambda: self._mirror.stopped or self._mirror.settled)
-        self._mirror.check_alive()
-        refusal = self._mirror.blocked_by
-        if refusal is not None and not self._mirror.complete:
-            raise CacheSyncError(
-                f"cannot be rescoped yet: {self.explain_sync()}; {advice(refusal)}", {str(self._spec): refusal}
-            ) from refusal
+        await until_rescoped(self._mirror)
 
     async def wait_for_version(
         self,
@@ -426,7 +367,11 @@ class Informer(Generic[T]):
 
         The factory makes a fresh one when it is asked for the same again.
         """
-        await self._mirror.aclose()
+        try:
+            await self._mirror.aclose()
+        finally:
+            if self._keeper is not None:
+                self._keeper.forget(self)
 
     def finish(self) -> None:
         """Tell everybody that this informer has stopped. For the factory to call; ``aclose`` is what stops it."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aioinformer.objects import Stored
     from aioinformer.selectors import SelectorLike
 
-__all__ = ["Lister", "NamespaceLister", "Records"]
+__all__ = ["Lister", "NamespaceLister", "Records", "check_value"]
 
 T = TypeVar("T")
 
@@ -51,6 +51,26 @@ def _none() -> str | None:
     return None
 
 
+def check_namespace(namespace: object) -> None:
+    """Refuse what no namespace is called.
+
+    Raises:
+        InvalidOption: it is neither a string nor ``None``.
+    """
+    if not (namespace is None or isinstance(namespace, str)):
+        raise InvalidOption(f"namespace is one namespace, or None for all of them, not {namespace!r}")
+
+
+def check_value(value: object) -> None:
+    """Refuse what no index can have.
+
+    Raises:
+        InvalidOption: it is no string.
+    """
+    if not isinstance(value, str):
+        raise InvalidOption(f"value is one of an index's, which are strings, not {value!r}")
+
+
 class Lister(Generic[T]):
     """Reads of one informer's cache. Before the first sync it is empty."""
 
@@ -73,8 +93,13 @@ class Lister(Generic[T]):
         In an informer on one namespace that namespace goes without saying.
 
         Raises:
-            InvalidOption: the resource is known to have namespaces, the informer is on all of them, and none is given.
+            InvalidOption: the resource is known to have namespaces, the informer is on all of them, and none is given; or what is
+                given is no name.
         """
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+            raise InvalidOption(f"name is an object's name, or a key such as 'default/web', not {name!r}")
+        if namespace is not None and not isinstance(namespace, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # as above
+            check_namespace(namespace)
         if namespace is None and "/" not in name:
             namespace = self._namespace()
             if namespace is None and self._namespaced:
@@ -95,8 +120,7 @@ class Lister(Generic[T]):
             InvalidSelector: the selector does not parse.
             InvalidOption: ``namespace`` is not the name of one.
         """
-        if not (namespace is None or isinstance(namespace, str)):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
-            raise InvalidOption(f"namespace is one namespace, or None for all of them, not {namespace!r}")
+        check_namespace(namespace)
         selector = LabelSelector.parse(label_selector)
         return [self._view(record) for record in self._store.select(namespace, selector)]
 
@@ -104,12 +128,14 @@ class Lister(Generic[T]):
         """The objects that have this value in an index.
 
         Raises:
-            InvalidOption: there is no such index.
+            InvalidOption: there is no such index, or ``value`` is no string, as all values are.
         """
+        check_value(value)
         return [self._view(record) for record in self._store.by_index(index, value)]
 
     def namespace(self, namespace: str) -> NamespaceLister[T]:
-        """The same reads, within one namespace."""
+        """The same reads, within one namespace. ``InvalidOption``: that is no name of one."""
+        check_namespace(namespace)
         return NamespaceLister(self, namespace)
 
     def __iter__(self) -> Iterator[T]:

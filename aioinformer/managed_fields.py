@@ -7,34 +7,37 @@ import msgspec
 __all__ = ["without_managed_fields"]
 
 _METADATA, _MANAGED_FIELDS = b'"metadata":{', b'"managedFields":'
-_COMMA, _BEFORE_A_NAME = ord(","), b",{"
-_OPENING, _CLOSING = ord("["), b"]"
+_COMMA, _BRACKET, _BEFORE_A_NAME = ord(","), ord("["), b",{"
 _NEAR = 512
 """Bytes within which kind and apiVersion are over."""
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def without_managed_fields(raw: bytes, length: int) -> bytes:
-    """An object's JSON without its ``metadata.managedFields``, of so many bytes; the rest stays byte for byte as it is."""
-    metadata = raw.find(_METADATA, 0, _NEAR)
-    field = raw.find(_MANAGED_FIELDS, metadata)
-    value = field + len(_MANAGED_FIELDS)
-    after = value + length
+def without_managed_fields(buffer: bytes, start: int, end: int, value: msgspec.Raw, head: bytes = b"{") -> bytes:
+    """The JSON of the object between two places, without its ``metadata.managedFields``; the rest stays byte for byte.
+
+    ``value`` is what they are. Nothing else in Kubernetes's metadata is called so and is a list, as labels and annotations
+    are text. ``head`` takes the place of the opening brace.
+    """
+    metadata = buffer.find(_METADATA, start, start + _NEAR)
+    field = buffer.find(_MANAGED_FIELDS, metadata, end)
+    first = field + len(_MANAGED_FIELDS)
     if (
         metadata < 0
         or field < 0
-        or raw.count(b"{", 0, metadata) != 1  # something nested stands before it
-        or raw[field - 1] not in _BEFORE_A_NAME  # it is the end of another name
-        or raw.find(_MANAGED_FIELDS, value) >= 0  # there are more of the name, a label may be called so
-        or raw[value] != _OPENING  # a space stands before it
-        or raw[after - 1 : after] != _CLOSING
+        or buffer.count(b"{", start, metadata) != 1  # something nested stands before it
+        or buffer[metadata - 1] not in _BEFORE_A_NAME  # it is the end of another name
+        or buffer[field - 1] not in _BEFORE_A_NAME
+        or buffer[first] != _BRACKET  # a label is called so, or a space stands before it
+        or not buffer.startswith(value, first)
     ):
-        return _reencoded_without_managed_fields(raw)
-    if raw[field - 1] == _COMMA:
+        return head + _reencoded_without_managed_fields(buffer[start:end])[1:]
+    after = first + len(value)
+    if buffer[field - 1] == _COMMA:
         field -= 1
-    elif raw[after] == _COMMA:
+    elif buffer[after] == _COMMA:
         after += 1
-    return raw[:field] + raw[after:]
+    return b"".join((head, buffer[start + 1 : field], buffer[after:end]))
 
 
 def _reencoded_without_managed_fields(raw: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar, overload
+from weakref import ref
 
 from aioinformer.errors import InvalidOption
 from aioinformer.informer import Informer
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
+    from weakref import ReferenceType
 
     from aioinformer.events import Event
 
@@ -51,7 +53,8 @@ class Merged(Generic[T]):
         self._sources: deque[tuple[Source[T], Subscription[T]]] = deque(
             (source, source.events() if isinstance(source, Informer) else source) for source in sources
         )
-        self._ready: deque[Tagged[T]] = deque()
+        self._ready: deque[tuple[Tagged[T], Subscription[T]]] = deque()
+        self._consumer: ReferenceType[asyncio.Task[Any]] | None = None
         self._failures: deque[BaseException] = deque()
         self._lane = Lane()
         self._turn_ends = 0.0
@@ -60,7 +63,7 @@ class Merged(Generic[T]):
     @property
     def pending(self) -> int:
         """How many events wait to be taken, of all sources."""
-        return len(self._ready) + sum(subscription.pending for _, subscription in self._sources)
+        return len(self._ready) + sum(subscription.pending - subscription.held for _, subscription in self._sources)
 
     def __aiter__(self) -> Self:
         return self
@@ -68,6 +71,8 @@ class Merged(Generic[T]):
     async def __anext__(self) -> Tagged[T]:
         """The next event; one of each source that has some, in turn. Raises what a subscription raises when it fails."""
         loop = asyncio.get_running_loop()
+        if self._consumer is None or self._consumer() is not asyncio.current_task():
+            self._consumed()
         if loop.time() >= self._turn_ends:  # a consumer to whom everything is there already would not let others run
             if self.pending > FEW:
                 await self._lane.turn(at_once=False)
@@ -87,7 +92,8 @@ class Merged(Generic[T]):
 
     async def aclose(self) -> None:
         """End it and all its subscriptions, also those it was given, and drop what waits."""
-        self._ready.clear()
+        while self._ready:
+            self._take_ready()
         while self._sources:
             _, subscription = self._sources.popleft()
             await subscription.aclose()
@@ -103,7 +109,7 @@ class Merged(Generic[T]):
     def _next(self) -> Tagged[T] | None:
         """An event that is there already: of the source that has gone without the longest."""
         if self._ready:
-            return self._ready.popleft()
+            return self._take_ready()
         for _ in range(len(self._sources)):
             source, subscription = self._sources[0]
             self._sources.rotate(-1)
@@ -111,6 +117,18 @@ class Merged(Generic[T]):
             if events:
                 return Tagged(source, events[0])
         return None
+
+    def _take_ready(self) -> Tagged[T]:
+        tagged, subscription = self._ready.popleft()
+        subscription.held -= 1
+        return tagged
+
+    def _consumed(self) -> None:
+        """It is the current task that takes what waits in each source."""
+        task = asyncio.current_task()
+        self._consumer = None if task is None else ref(task)
+        for _, subscription in self._sources:
+            subscription.consumed()
 
     async def _wait(self) -> None:
         """Wait on all sources at once, in tasks that end with the waiting; what they got meanwhile is ``_ready``."""
@@ -128,6 +146,7 @@ class Merged(Generic[T]):
                 await _until_done(waits)
             finally:
                 self._is_waiting = False
+                self._consumed()
                 for source, wait in zip(sources, waits, strict=True):
                     self._take_in(source, wait)
 
@@ -138,7 +157,8 @@ class Merged(Generic[T]):
         failure = wait.exception()
         event = None if failure is not None else wait.result()
         if event is not None:
-            self._ready.append(Tagged(source[0], event))
+            source[1].held += 1
+            self._ready.append((Tagged(source[0], event), source[1]))
             return
         if source in self._sources:
             self._sources.remove(source)

@@ -19,6 +19,7 @@ from aioinformer.audit import merged
 from aioinformer.batches import Deltas
 from aioinformer.bell import Bell
 from aioinformer.errors import InformerClosed, InformerError, NotRunning, ObjectRejected
+from aioinformer.failures import Decision, Reporter
 from aioinformer.fanout import Fanout
 from aioinformer.feed import Feed
 from aioinformer.options import check_path
@@ -28,6 +29,7 @@ from aioinformer.store import Store
 from aioinformer.warm import ACCEPTED, RESCOPED, WarmStart, origin_of, restore, save
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from os import PathLike
 
     from anyio.abc import TaskGroup
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
     from aioinformer.audit import AuditReport
     from aioinformer.feed import AuditableSource, Presence
     from aioinformer.journal import Journal
-    from aioinformer.options import InformerSpec, View
+    from aioinformer.options import InformerSpec
+    from aioinformer.shapes import View
 
 __all__ = ["Mirror"]
 
@@ -58,7 +61,10 @@ class Mirror:
         self.failure: InformerError | None = None
         self.last_audit: AuditReport | None = None
         self.warm_start: WarmStart | None = None
-        self._applier = Applier(self.store, self.fanout, self.bell.ring, self._settle)
+        self._reporter = Reporter(spec.resource, spec.on_error)
+        self._former_restarts = 0
+        """Those of namespaces that were left since."""
+        self._applier = Applier(self.store, self.fanout, self._applied, self._settle)
         self._feeds: dict[str | None, Feed] = {}
         self._feed_all(spec)
         self._queue: Queue | None = None
@@ -134,7 +140,7 @@ class Mirror:
             attempts=max((monitor.attempts for monitor in monitors), default=0),
             next_retry=min((m.next_retry for m in monitors if m.next_retry is not None), default=None),
             age=overall_age(feeds),
-            restarts=sum(max(0, feed.snapshots - 1) for feed in feeds),
+            restarts=self._former_restarts + _restarts(feeds),
             pending=self.fanout.pending,
             last_audit=self.last_audit,
             storage=self.store.storage,
@@ -142,6 +148,11 @@ class Mirror:
             warm_start=self.warm_start,
             lag=self.fanout.lag,
             namespaces=per_namespace(feeds) if len(feeds) > 1 else {},
+            resource=str(self.spec.resource),
+            events=self._applier.events,
+            reconnects=self._reporter.reconnects,
+            requests=dict(self._reporter.requests),
+            failures=dict(self._reporter.failures),
         )
 
     def start(self, tasks: TaskGroup, source: AuditableSource, presence: Presence | None = None) -> None:
@@ -169,6 +180,7 @@ class Mirror:
         before, self.spec = self._feeds, spec
         self._feed_all(spec)
         leaving = [feed for namespace, feed in before.items() if namespace not in self._feeds]
+        self._former_restarts += _restarts(leaving)
         for feed in leaving:
             feed.close()
         namespaces = [namespace for namespace in self._feeds if namespace is not None]
@@ -209,7 +221,9 @@ class Mirror:
             report = merged([await feed.audit(repair=repair) for feed in followed])
         self.last_audit = report
         if not report.clean:
-            logger.warning("%s: the audit found the cache wrong: %s", self.spec, report)
+            error = InformerError(f"the audit found the cache wrong: {report}")
+            logger.warning("%s: %s", self.spec, error)
+            self._failed(error, Decision.REPAIR if report.repaired else Decision.REPORT)
         return report
 
     async def save(self, path: str | PathLike[str]) -> None:
@@ -269,14 +283,30 @@ class Mirror:
 
     def _feed(self, namespace: str | None) -> Feed:
         part = Part(namespace)
-        lane = self.fanout.lane
-        return Feed(self._spec_of(namespace), part, store=self.store, bell=self.bell, lane=lane, changed=self._settle)
+        return Feed(
+            self._spec_of(namespace), part, store=self.store, bell=self.bell, lane=self.fanout.lane,
+            changed=self._settle, reporter=self._reporter,
+        )  # fmt: skip
 
     def _inlet(self, feed: Feed, queue: Queue) -> Inlet:
         return Inlet(self._applier, queue, feed.part)
 
     def _spec_of(self, namespace: str | None) -> InformerSpec:
         return replace(self.spec, namespace=namespace)
+
+    def _failed(self, error: InformerError, decision: Decision) -> None:
+        rejected = error if isinstance(error, ObjectRejected) else None
+        self._reporter.failed(
+            str(self.spec), error, decision, namespace=self.spec.one_namespace,
+            key=rejected.key if rejected else "", resource_version=rejected.resource_version if rejected else "",
+        )  # fmt: skip
+
+    def _applied(self) -> None:
+        """A batch has been applied: tell of what had to be set aside, and whoever waits."""
+        if self.store.set_aside:
+            aside, self.store.set_aside = self.store.set_aside, []
+            self._reporter.set_aside(str(self.spec), aside)
+        self.bell.ring()
 
     def _settle(self) -> None:
         """The state may be another one. In sync is what has nothing more to wait for, and something to show."""
@@ -298,6 +328,8 @@ class Mirror:
                         self._tasks.start_soon(self._audit_now_and_then, self.spec.audit)
         except Exception as error:  # noqa: BLE001  # whatever it is, it ends this informer alone
             self.failure = self._defect(getattr(error, "exceptions", (error,))[0])  # a task group wraps it
+            self.stopped = True
+            self._failed(self.failure, Decision.STOP)
         finally:
             self.finish()
             self._done.set()
@@ -312,6 +344,8 @@ class Mirror:
         warm = await restore(spec.restore_from, self.store, origin, feed.part.name, lane=self.fanout.lane)
         if self.spec is not spec:  # the applier lets go of what was shelved
             warm = WarmStart(warm.path, warm.refused or RESCOPED)
+        if warm.is_unfit:
+            self._failed(InformerError(f"cannot start from {warm.path}: {warm.refused}"), Decision.START_COLD)
         if not warm.refused:
             self._applier.restored_version = warm.resource_version
         if warm.resumes:
@@ -334,6 +368,7 @@ class Mirror:
                 await self.audit()
             except InformerError as error:
                 logger.debug("%s: no audit this time: %s", self.spec, error)
+                self._failed(error, Decision.SKIP_AUDIT)
 
     def _defect(self, cause: Exception) -> InformerError:
         if isinstance(cause, ObjectRejected):
@@ -343,3 +378,7 @@ class Mirror:
         failure = InformerError(f"{self.spec} was stopped by a defect: {type(cause).__name__}: {cause}")
         failure.__cause__ = cause
         return failure
+
+
+def _restarts(feeds: Iterable[Feed]) -> int:
+    return sum(max(0, feed.snapshots - 1) for feed in feeds)

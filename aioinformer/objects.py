@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-from aioinformer.managed_fields import without_managed_fields
 from aioinformer.models import build_model
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ __all__ = [
     "OwnerReference",
     "Record",
     "Stored",
-    "UncutRecord",
     "digest",
     "key_of",
     "raw_metadata",
@@ -99,47 +97,6 @@ class Record(msgspec.Struct, gc=False, frozen=True):
 
     def __repr__(self) -> str:
         return f"<Record {self.key} resourceVersion={self.resource_version} {len(self.raw)} bytes>"
-
-
-class UncutRecord(msgspec.Struct, gc=False, frozen=True):
-    """``Stored`` as it comes off the wire, with managedFields of so many bytes that nobody is to see.
-
-    They are cut out each time it is read, and for good when it is packed: cutting costs more than half as much as all
-    else that is done to an event which nobody reads whole.
-    """
-
-    key: str
-    uid: str
-    resource_version: str
-    labels: dict[str, str]
-    uncut: bytes
-    length: int
-
-    @property
-    def namespace(self) -> str:
-        """``""`` for a cluster-scoped object."""
-        return self.key.rpartition("/")[0]
-
-    @property
-    def name(self) -> str:
-        """The name."""
-        return self.key.rpartition("/")[2]
-
-    @property
-    def raw(self) -> bytes:
-        """Its JSON, without managedFields."""
-        return without_managed_fields(self.uncut, self.length)
-
-    def cut(self) -> Record:
-        """The same, for good."""
-        return Record(self.key, self.uid, self.resource_version, self.labels, self.raw)
-
-    def __repr__(self) -> str:
-        return f"<UncutRecord {self.key} resourceVersion={self.resource_version} {len(self.uncut)} bytes>"
-
-
-Fresh: TypeAlias = Record | UncutRecord
-"""An object as it comes off the wire."""
 
 
 def key_of(namespace: str, name: str) -> str:

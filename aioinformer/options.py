@@ -4,43 +4,31 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
-import msgspec
-
 from aioinformer.errors import InvalidOption
+from aioinformer.failures import OnError  # noqa: TC001  # read at run time, with the options
+from aioinformer.field_selectors import check_field_selector
 from aioinformer.functions import is_function
-from aioinformer.indexers import ReadyMade
 from aioinformer.listwatch import PAGE_SIZE, InitialList
 from aioinformer.models import model_builder
-from aioinformer.objects import JSON, KubeObject, Record
+from aioinformer.objects import KubeObject
 from aioinformer.packing import Storage
 from aioinformer.resource import APIResource, GroupVersionResource, ResourceName, find_builtin
 from aioinformer.selectors import LabelSelector, SelectorLike
+from aioinformer.shapes import Indexer, ModelView, Transform, View, admission, index_function  # as above
 
 if TYPE_CHECKING:
-    from aioinformer.objects import Fresh, Stored
     from aioinformer.store import Admission, IndexFunction
 
 __all__ = [
-    "Indexer",
     "InformerDefaults",
     "InformerOptions",
     "InformerSpec",
-    "ModelView",
-    "Transform",
-    "View",
     "namespace_scope",
 ]
-
-Transform = Callable[[dict[str, JSON]], dict[str, JSON] | None]
-Indexer = Callable[[Any], Iterable[str] | str | None]
-View = Callable[["Stored"], Any]
-
-BUILT = 64
-"""Instances of a model that are kept for their first readers: as many as arrive together."""
 
 NAMESPACES = "namespace is a namespace's name, a list, tuple or set of some, or None for all of them, not {!r}"
 
@@ -51,7 +39,7 @@ class InformerDefaults(TypedDict, total=False):
     label_selector: SelectorLike
     """Evaluated by the server. An object that stops matching comes out as ``Deleted``."""
     field_selector: str | None
-    """Evaluated by the server, which supports few fields: ``"spec.nodeName=node-1"``."""
+    """Evaluated by the server, which supports few fields: ``"spec.nodeName=node-1"``. One that it does not support is its 400."""
     metadata_only: bool
     """Ask for PartialObjectMetadata: a fraction of the bytes, and no spec, status or data."""
     transform: Transform | None
@@ -75,6 +63,9 @@ class InformerDefaults(TypedDict, total=False):
     keep_managed_fields: bool
     """Keep ``metadata.managedFields``, who set which field: often a third of an object. Off by default: it is cut from the
     bytes as they arrive, so that not even ``transform`` sees it."""
+    on_error: OnError | None
+    """Called with a ``Failure`` for everything that goes wrong, as it does, with the decision taken: what is in ``status`` and in
+    the log. On the loop, so it has to be quick, and no ``async def``. One that raises is logged, and harms nobody."""
     compress_lists: bool
     """Let the server gzip list pages: a tenth of the bytes for more CPU on both sides. Pays off on slow links only, so it
     is off by default. Watches, and with them streamed lists, are never compressed by kube-apiserver."""
@@ -118,6 +109,7 @@ class InformerSpec:
     storage: Storage = "compressed"
     keep_managed_fields: bool = False
     restore_from: str | os.PathLike[str] | None = None
+    on_error: OnError | None = None
     namespace_is_default: bool = False
     """Whether the namespace is the factory's: a cluster-scoped resource then does without."""
 
@@ -191,6 +183,21 @@ class InformerSpec:
         check_path("restore_from", self.restore_from)
         self.check_savable("restore_from")
 
+    def check_covers(self, namespaces: Iterable[str]) -> None:
+        """Refuse namespaces of which an informer like this has nothing.
+
+        Raises:
+            InvalidOption: one is no name, or outside of what it is on; or the resource has none.
+        """
+        builtin = self.builtin
+        for namespace in namespaces:
+            if not _is_name(namespace):
+                raise InvalidOption(NAMESPACES.format(namespace))
+            if builtin is not None and not builtin.namespaced:
+                raise InvalidOption(f"{builtin.gvr} is cluster-scoped: leave namespace={namespace!r} out")
+            if None not in self.namespaces and namespace not in self.namespaces:
+                raise InvalidOption(f"namespace {namespace!r} is none of those of {self}")
+
     def check_savable(self, option: str) -> None:
         """Refuse to save, or start from, what could not be told from something else.
 
@@ -210,10 +217,12 @@ class InformerSpec:
             raise InvalidOption(f"{option} is for one namespace or for all: of several, each has a version of its own")
 
     def _check_what_is_selected_and_done(self) -> None:
-        if self.field_selector is not None and not _is_a(str, self.field_selector):
-            raise InvalidOption(f"field_selector is a string such as 'spec.nodeName=n1', not {self.field_selector!r}")
+        if self.field_selector is not None:
+            check_field_selector(self.field_selector)
         if self.transform is not None and not is_function(self.transform):
             raise InvalidOption(f"transform is a function of a dict, not {self.transform!r}")
+        if self.on_error is not None and not is_function(self.on_error):
+            raise InvalidOption(f"on_error is a function of a Failure, and no 'async def', not {self.on_error!r}")
         if not _is_a(Mapping, self.indexers) or not all(
             _is_a(str, name) and is_function(indexer) for name, indexer in self.indexers.items()
         ):
@@ -233,47 +242,11 @@ class InformerSpec:
 
     def admission(self, view: View) -> Admission | None:
         """The function that sees each new version once: transform, and the proof that the model can hold it."""
-        transform = self.transform
-        prove = view.prove if isinstance(view, ModelView) else None
-        if transform is None:
-            return prove
-
-        def admit(record: Fresh) -> Fresh | None:
-            kept = _transformed(record, transform)
-            return kept if kept is None or prove is None else prove(kept)
-
-        return admit
+        return admission(self.transform, view)
 
     def index_functions(self, view: View) -> dict[str, IndexFunction]:
         """The indexers, as functions of a record."""
         return {name: index_function(indexer, view) for name, indexer in self.indexers.items()}
-
-
-class ModelView:
-    """Makes instances of a model from records.
-
-    Whether a model can hold an object is found out when the object is admitted, by building it. What was built then is
-    what the first reader gets: nobody else has it, so it is theirs alone.
-    """
-
-    __slots__ = ("_build", "_built")
-
-    def __init__(self, model: type[Any]) -> None:
-        self._build = model_builder(model)
-        self._built: dict[int, tuple[Stored, Any]] = {}
-        """By the identity of their records, which are kept along so that it stays theirs."""
-
-    def prove(self, record: Fresh) -> Fresh:
-        """The record, if the model can hold it; raises what building it raises."""
-        if len(self._built) >= BUILT:
-            del self._built[next(iter(self._built))]
-        self._built[id(record)] = record, self._build(record.raw)
-        return record
-
-    def __call__(self, record: Stored) -> Any:
-        """An instance of the reader's own."""
-        built = self._built.pop(id(record), None)
-        return self._build(record.raw) if built is None else built[1]
 
 
 def _is_a(kind: type[Any] | tuple[type[Any], ...], value: object) -> bool:
@@ -327,39 +300,3 @@ def check_flag(option: str, value: object) -> None:
     """
     if not isinstance(value, bool):
         raise InvalidOption(f"{option} is True or False, not {value!r}")
-
-
-def index_function(indexer: Indexer, view: View) -> IndexFunction:
-    """An indexer as a function of a record that always gives a collection of values."""
-    if isinstance(indexer, ReadyMade):  # those need no view
-        return indexer
-
-    def values(record: Stored) -> Iterable[str]:
-        value = indexer(view(record))
-        if value is None:
-            return ()
-        return (value,) if isinstance(value, str) else value
-
-    return values
-
-
-class _Labels(msgspec.Struct):
-    labels: dict[str, str] | None = None
-
-
-class _Labelled(msgspec.Struct):
-    metadata: _Labels
-
-
-def _transformed(record: Fresh, transform: Transform) -> Record | None:
-    document: dict[str, Any] = msgspec.json.decode(record.raw)
-    changed = transform(document)
-    if changed is None:
-        return None
-    identity = {"name": record.name, "namespace": record.namespace, "uid": record.uid}
-    identity["resourceVersion"] = record.resource_version
-    metadata = {name: value for name, value in changed.get("metadata", {}).items() if name not in identity}
-    changed["metadata"] = metadata | {name: value for name, value in identity.items() if value}
-    raw = msgspec.json.encode(changed)
-    labels = msgspec.json.decode(raw, type=_Labelled).metadata.labels or {}
-    return Record(record.key, record.uid, record.resource_version, labels, raw)

@@ -8,28 +8,23 @@ mebibyte to pack, and made anew when it has stopped to suit what comes. What wou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
-import msgspec
-
+from aioinformer.burst import BURST
 from aioinformer.compression import Codec, available, spread
-from aioinformer.objects import UncutRecord
+from aioinformer.dense import DenseRecord, PackedRecord, dense, head, parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aioinformer.objects import Stored
+    from aioinformer.objects import Record, Stored
 
-__all__ = ["BURST", "STAGED", "PackedRecord", "Packer", "Storage", "StorageStatus"]
+__all__ = ["Packer", "Storage", "StorageStatus"]
 
 Storage = Literal["compressed", "plain"]
 
 WORTHWHILE = 1024 * 1024
 """Bytes to pack that are worth a dictionary, which takes half of that itself with its tables."""
-BURST = 16 * 1024 * 1024
-"""Bytes that may wait, plain, to be packed."""
-STAGED = 2 * 1024 * 1024
-"""The same in a snapshot: nobody waits for its single objects, and what was plain leaves holes in memory."""
 LARGEST = 2 * 1024 * 1024
 """Bytes of an object that is packed: more takes longer than the loop should be held."""
 SAMPLES = 64
@@ -41,92 +36,6 @@ DECAYED = 1.3
 """How many times worse than at first a dictionary may become."""
 HARDLY = 0.9
 """A ratio that is not worth much."""
-
-UID: Final = 16
-"""Bytes of a uid in RFC 9562's form."""
-LARGEST_VERSION: Final = 2**64
-_CANONICAL, _TEXT = b"\x01", b"\x00"
-_FRAME: Final = 25
-"""Where the frame starts behind a canonical uid (16 bytes) and version (8 bytes)."""
-
-
-class PackedRecord(msgspec.Struct, gc=False, frozen=True):
-    """``Stored`` in a tenth of the space: uid, version and compressed JSON in one ``blob``, decompressed at each ``raw``."""
-
-    key: str
-    labels: dict[str, str]
-    codec: Codec
-    blob: bytes
-
-    @property
-    def namespace(self) -> str:
-        """``""`` for a cluster-scoped object."""
-        return self.key.rpartition("/")[0]
-
-    @property
-    def name(self) -> str:
-        """The name."""
-        return self.key.rpartition("/")[2]
-
-    @property
-    def uid(self) -> str:
-        """As it came."""
-        if self.blob[:1] == _CANONICAL:
-            return _uid_text(self.blob[1:17])
-        return self._texts[0]
-
-    @property
-    def resource_version(self) -> str:
-        """As it came."""
-        if self.blob[:1] == _CANONICAL:
-            return str(int.from_bytes(self.blob[17:_FRAME], "big"))
-        return self._texts[1]
-
-    @property
-    def raw(self) -> bytes:
-        """Its JSON, decompressed anew each time, in some microseconds."""
-        if self.blob[:1] == _CANONICAL:
-            return self.codec.decompress(self.blob[_FRAME:])
-        lengths = self.blob[1:9]
-        start = 9 + int.from_bytes(lengths[:4], "big") + int.from_bytes(lengths[4:], "big")
-        return self.codec.decompress(self.blob[start:])
-
-    @property
-    def _texts(self) -> tuple[str, str]:
-        uid_ends = 9 + int.from_bytes(self.blob[1:5], "big")
-        version_ends = uid_ends + int.from_bytes(self.blob[5:9], "big")
-        return _text(self.blob[9:uid_ends]), _text(self.blob[uid_ends:version_ends])
-
-    def __repr__(self) -> str:
-        return f"<PackedRecord {self.key} resourceVersion={self.resource_version} {len(self.blob)} bytes>"
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogatepass")
-
-
-def _uid_text(data: bytes) -> str:
-    digits = data.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
-def head(uid: str, resource_version: str) -> bytes:
-    """Uid and version in few bytes, from which both can be had again exactly."""
-    digits = uid.replace("-", "")
-    try:
-        identity, version = bytes.fromhex(digits), int(resource_version)
-    except ValueError:
-        identity, version = b"", -1
-    if (
-        0 <= version < LARGEST_VERSION
-        and str(version) == resource_version
-        and identity.hex() == digits
-        and len(identity) == UID
-        and (len(uid), uid[8:24:5]) == (len(digits) + 4, "----")
-    ):
-        return b"%b%b%b" % (_CANONICAL, identity, version.to_bytes(8, "big"))
-    texts = [text.encode("utf-8", "surrogatepass") for text in (uid, resource_version)]
-    return b"".join((_TEXT, *(len(text).to_bytes(4, "big") for text in texts), *texts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +49,8 @@ class StorageStatus:
     """What these take, without the keys and labels that every object has."""
     waiting: int
     """Plain objects that are to be packed when there is time."""
+    waiting_bytes: int
+    """What these take."""
     ratio: float | None
     """Bytes after packing for each byte before, lately; ``None`` before the first."""
     dictionaries: int
@@ -187,11 +98,18 @@ class Packer:
             return "these objects hardly get smaller; those that get larger are kept as they came"
         return self._trouble
 
-    def wants(self, record: Stored) -> bool:
-        """Whether it is worth trying to pack."""
+    def size(self, record: Stored) -> int:
+        """The bytes that it has waiting if it is worth trying to pack, else 0."""
         if self.mode == "plain":
-            return False
-        return len(record.uncut if type(record) is UncutRecord else record.raw) <= LARGEST
+            return 0
+        size = len(record.blob if type(record) is DenseRecord else record.raw)
+        return size if size <= LARGEST else 0
+
+    def dense(self, record: Record) -> Record | DenseRecord:
+        """An object of a first copy, in the form in which it waits."""
+        if self.mode == "plain" or len(record.raw) > LARGEST:
+            return record
+        return dense(record, self._shared(record.labels))
 
     def is_ready(self, waiting_bytes: int) -> bool:
         """Whether there is a dictionary that suits, or enough to pack for making one."""
@@ -229,22 +147,28 @@ class Packer:
         """The cache has so many objects: no more sets of labels are remembered than these can have, twice."""
         self._most_label_sets = min(LABEL_SETS, 2 * objects)
 
+    def rest(self) -> None:
+        """Nothing is to be packed for now."""
+        if self._codec is not None:
+            self._codec.rest()
+
     def pack(self, key: str, record: Stored) -> PackedRecord | None:
         """The same under this key object in less space; ``None`` if it would not be less, or nothing suits."""
         codec = self._codec
         if codec is None:
             return None
-        raw = record.raw
+        uid, version, raw = parts(record)
         try:
             frame = codec.compress(raw)
         except ValueError as error:
             self._codec, self._trouble = None, str(error)
             return None
-        blob = head(record.uid, record.resource_version) + frame
+        blob = head(uid, version) + frame
         self._judge(len(raw), len(blob))
         if len(blob) >= len(raw):
             return None
-        return PackedRecord(key, self._shared(record.labels), codec, blob)
+        labels = record.labels if type(record) is DenseRecord else self._shared(record.labels)
+        return PackedRecord(key, labels, blob, codec)
 
     def _judge(self, before: int, after: int) -> None:
         self._packed_since += before

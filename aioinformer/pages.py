@@ -88,8 +88,11 @@ class PageReader:
         except RecursionError:  # too deep to tell where it ends
             self._leave_whole([candidate, *self._pending])
         except (MalformedResponse, msgspec.DecodeError):
-            longer = self._cutter.no_item(candidate, self._pending)
-            self._pending = [longer, *self._pending] if longer else []
+            if again := self._cutter.cut_again([candidate, *self._pending]):
+                self._pending = again
+            else:
+                longer = self._cutter.no_item(candidate, self._pending)
+                self._pending = [longer, *self._pending] if longer else []
         else:
             return item
         return None

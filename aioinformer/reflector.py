@@ -10,9 +10,10 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from aioinformer.batches import Batch, Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage, Undecodable, Vanished
-from aioinformer.errors import IdleTimeout, InformerError, MalformedResponse, UnknownResource
+from aioinformer.errors import InformerError, MalformedResponse, UnknownResource
 from aioinformer.framing import LineSplitter
 from aioinformer.pages import PageReader
+from aioinformer.patience import Patience
 from aioinformer.transitions import After, State
 from aioinformer.turns import FEW, SECONDS, Lane
 from aioinformer.wire import Bookmark, decode_item, decode_line
@@ -99,6 +100,7 @@ class Reflector:
         self._keep_managed_fields = keep_managed_fields
         self._lane = lane or Lane()
         self._without_a_turn = 0
+        self._patience: Patience
         self._under_way: asyncio.Timeout | None = None
         self._pausing: asyncio.Timeout | None = None
         self._distrusted = False
@@ -172,7 +174,7 @@ class Reflector:
         return await (self._list(request) if request.state is State.LISTING else self._watch(request))
 
     async def _list(self, request: Request) -> Step:
-        async with self._source.open(request.query) as body:
+        async with self._source.open(request.query) as body, Patience() as self._patience:
             self._observer.heard()
             reader = PageReader(keep_managed_fields=self._keep_managed_fields)
             while await self._feed_page(reader, body):
@@ -210,7 +212,7 @@ class Reflector:
         return bool(chunk)
 
     async def _watch(self, request: Request) -> Step:
-        async with self._source.open(request.query) as body:
+        async with self._source.open(request.query) as body, Patience() as self._patience:
             self._machine.opened(self._clock())
             self._observer.heard()
             splitter = LineSplitter()
@@ -298,14 +300,9 @@ class Reflector:
             await self._queue.put(SnapshotCommit(self._machine.resource_version))
 
     async def _read(self, body: Body) -> bytes:
-        silence = self._machine.silence
-        try:
-            async with asyncio.timeout(silence):
-                chunk = await body.read()
-        except TimeoutError:
-            raise IdleTimeout(
-                f"nothing came for {silence:.0f} s where something should have: the connection is probably dead"
-            ) from None
+        self._patience.begin(self._machine.silence)
+        chunk = await body.read()
+        self._patience.end()
         self._observer.heard()
         return chunk
 

@@ -21,6 +21,7 @@ from aioinformer.errors import (
     Unauthorized,
     UnknownResource,
 )
+from aioinformer.failures import WARN_EVERY, Decision, Reporter, decision_of
 from aioinformer.transitions import After, Happening, State
 
 if TYPE_CHECKING:
@@ -37,10 +38,6 @@ logger = logging.getLogger(__name__)
 
 STALE_AFTER = 60.0
 """Seconds without a watch, and without a word from the server, after which a cache counts as stale."""
-
-
-WARN_EVERY = 60.0
-"""Seconds until the same trouble is a warning again; in between it is DEBUG."""
 
 
 class InformerState(StrEnum):
@@ -119,6 +116,16 @@ class InformerStatus:
     """Seconds for which the oldest waiting event has waited, per subscription."""
     namespaces: Mapping[str, NamespaceStatus] = field(default_factory=dict[str, NamespaceStatus])
     """For an informer on several namespaces, each one's own; what stands above is of all of them together."""
+    resource: str = ""
+    """What it is an informer on, without its scope."""
+    events: int = 0
+    """Watch events applied so far, those that changed nothing included."""
+    reconnects: int = 0
+    """Watches opened again so far from the version reached, routine ones included."""
+    requests: Mapping[State, int] = field(default_factory=dict[State, int])
+    """Requests sent so far, by what was asked for."""
+    failures: Mapping[Decision, int] = field(default_factory=dict[Decision, int])
+    """Failures so far, by what was decided; see ``on_error``."""
 
     @property
     def ready(self) -> bool:
@@ -197,10 +204,18 @@ def advice(error: InformerError) -> str:
 class Monitor:
     """Watches one reflector (it is its ``Observer``) and remembers what a status needs.
 
-    ``changed`` is called when the state may be another one than before.
+    ``changed`` is called when the state may be another one than before; the ``reporter`` is told of what went wrong.
     """
 
-    def __init__(self, name: str, machine: ListWatch, clock: Callable[[], float], changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        machine: ListWatch,
+        clock: Callable[[], float],
+        changed: Callable[[], None],
+        reporter: Reporter,
+        namespace: str | None = None,
+    ) -> None:
         self.name = name
         self.last_error: InformerError | None = None
         self.last_error_at: datetime | None = None
@@ -208,6 +223,8 @@ class Monitor:
         self._machine = machine
         self._clock = clock
         self._changed = changed
+        self._reporter = reporter
+        self._namespace = namespace
         self._connected = False
         self._heard_at: float | None = None
         self._current_at: float | None = None
@@ -251,6 +268,7 @@ class Monitor:
     def requested(self, request: Request) -> None:
         """A request is about to be sent."""
         self._retry_at = None
+        self._reporter.requests[request.state] += 1
         logger.debug("%s: %s %s", self.name, request.state, request.query)
 
     def heard(self) -> None:
@@ -267,6 +285,8 @@ class Monitor:
         if self._connected and step.happening is not Happening.IDLE:  # a silent one was dead for longer than we knew
             self._current_at = self._clock()
         self._connected = False
+        if step.after is After.RESUME and self._machine.state is State.WATCHING:
+            self._reporter.reconnects += 1
         self._retry_at = self._clock() + step.pause if step.pause else None
         if error is not None:
             error.__context__ = None
@@ -276,6 +296,11 @@ class Monitor:
             self.blocked_by = error if step.final else None
             self._log(step, error)
         self._changed()
+        if error is not None:
+            self._reporter.failed(
+                self.name, error, decision_of(step),
+                pause=step.pause, failures=self.attempts, namespace=self._namespace,
+            )  # fmt: skip
 
     @property
     def watches(self) -> bool:
@@ -296,5 +321,5 @@ class Monitor:
         for_how_long = f", nothing heard for {self.age:.0f} s" if stale else ""
         logger.log(
             level, "%s: %s%s; next: %s in %.1f s (failure %d)",
-            self.name, error, for_how_long, step.after, step.pause, self.attempts,
+            self.name, error, for_how_long, decision_of(step), step.pause, self.attempts,
         )  # fmt: skip

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from aioinformer.batches import Change, Delta
+from aioinformer.burst import STAGED
 from aioinformer.errors import InvalidOption, ObjectRejected
 from aioinformer.objects import digest, raw_metadata
-from aioinformer.packing import BURST, STAGED, Packer, StorageStatus
+from aioinformer.packing import Packer, StorageStatus
 from aioinformer.quarantine import Quarantined, forget_frames, origin
 from aioinformer.resource import oldest
 from aioinformer.staging import Staging, identity, replaced, within
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from aioinformer.batches import Deltas, SnapshotPage
-    from aioinformer.objects import Fresh, Stored
+    from aioinformer.objects import Record, Stored
     from aioinformer.packing import Storage
     from aioinformer.selectors import LabelSelector
 
-    Admission = Callable[[Fresh], Fresh | None]
+    Admission = Callable[[Record], Record | None]
     IndexFunction = Callable[[Stored], Iterable[str]]
 
 __all__ = ["SLICE", "Store"]
@@ -67,6 +68,8 @@ class Store:
         self.touched: set[str] | None = None
         """The keys that watch events were about since an auditor put a set here."""
         self.quarantine: dict[str, Quarantined] = {}
+        self.set_aside: list[Quarantined] = []
+        """What has newly gone into quarantine, for whoever tells of it to take out."""
         self.versions: dict[str, str] = {}
         """Where each part stands."""
         self.resource_version = ""
@@ -267,6 +270,7 @@ class Store:
             packed=live.packed,
             packed_bytes=live.packed_bytes,
             waiting=live.waiting,
+            waiting_bytes=live.waiting_bytes,
             ratio=packer.ratio,
             dictionaries=packer.dictionaries,
             note=packer.note,
@@ -275,8 +279,10 @@ class Store:
     @property
     def is_pressed(self) -> bool:
         """Whether so much waits to be packed that it cannot wait for a quiet moment."""
-        live, *hidden = self._tables
-        return live.waiting_bytes > BURST or any(table.waiting_bytes > STAGED for table in hidden)
+        tables = self._tables
+        if any(table.has_too_much_waiting for table in tables):
+            return True
+        return bool(self._known.records) and any(table.waiting_bytes > STAGED for table in tables[1:])
 
     @property
     def can_pack(self) -> bool:
@@ -317,7 +323,7 @@ class Store:
         for table in self._tables:
             del table.indexes[name]
 
-    def admitted(self, record: Fresh) -> Fresh | None:
+    def admitted(self, record: Record) -> Record | None:
         """What the cache would keep of a record; ``None``: nothing. What the user's function raises passes through."""
         return record if self._admit is None else self._admit(record)
 
@@ -329,7 +335,7 @@ class Store:
     def _index(self, name: str) -> Index:
         try:
             return self._live.indexes[name]
-        except KeyError:
+        except (KeyError, TypeError):  # or what cannot even be looked up
             raise InvalidOption(
                 f"there is no index named {name!r}; there are {sorted(self._indexers) or 'none'}: add_indexer() makes one"
             ) from None
@@ -361,12 +367,12 @@ class Store:
         if self.touched is not None:
             self.touched.add(key)
 
-    def _remove(self, key: str, final: Fresh | None = None) -> list[Change]:
+    def _remove(self, key: str, final: Record | None = None) -> list[Change]:
         self.quarantine.pop(key, None)
         old = self._live.pop(key)
         return [] if old is None else [Change(key, old, None, self._final(old, final))]
 
-    def _final(self, old: Stored, final: Fresh | None) -> Stored | None:
+    def _final(self, old: Stored, final: Record | None) -> Stored | None:
         """The last state of a removed object, admitted like any other; the cached one where that does not work.
 
         ``None`` when it is not known, or is another object's: then the cached one's own removal was missed.
@@ -400,7 +406,8 @@ class Store:
         elif prepared[0] is None:
             self._leave_out_staged(key, record, staging)
         else:
-            staging.table.put(key, prepared[0], prepared[1])
+            kept = prepared[0] if known.records else self._packer.dense(prepared[0])
+            staging.table.put(key, kept, prepared[1])
             staging.restaged[key] = None
 
     def _unstage(self, key: str, staging: Staging) -> None:
@@ -420,8 +427,8 @@ class Store:
             staging.restaged.pop(key, None)
 
     def _prepare(
-        self, key: str, record: Fresh, staging: Staging | None = None
-    ) -> tuple[Fresh | None, dict[str, tuple[str, ...]]] | None:
+        self, key: str, record: Record, staging: Staging | None = None
+    ) -> tuple[Record | None, dict[str, tuple[str, ...]]] | None:
         """The record to keep (``None``: leave it out) and its index values; ``None`` if it went into quarantine."""
         try:
             kept = record if self._admit is None else self._admit(record)
@@ -438,6 +445,9 @@ class Store:
     def _set_aside(self, it: Quarantined, staging: Staging | None = None) -> None:
         if self._strict:
             raise ObjectRejected(it.key, it.resource_version, it.error, it.where) from it.error
+        known = self.quarantine.get(it.key)
+        if known is None or known.resource_version != it.resource_version:  # a relist finds the same ones again
+            self.set_aside.append(it)
         self.quarantine[it.key] = it
         if staging is not None:
             staging.set_aside.add(it.key)

@@ -85,8 +85,12 @@ class Subscription(Generic[T]):
         self._waiter: asyncio.Future[None] | None = None
         self._consumer: ReferenceType[asyncio.Task[Any]] | None = None
         self._lag = Lag()
+        self.held = 0
+        """Events that were taken for a consumer who has not got them yet. For a merge to set."""
         self._closed = False
         self._failure: Exception | None = None
+        self._unbuilt: Exception | None = None
+        """What making the next event raised, while those before it are taken: for the next turn to raise."""
         self._clock: Callable[[], float] = lambda: inf  # until somebody iterates: later than any turn may end
         self._turn_ends = 0.0
         self.lane = Lane()
@@ -108,7 +112,7 @@ class Subscription(Generic[T]):
     @property
     def pending(self) -> int:
         """How many events wait to be taken; while a filtered replay lasts, at most."""
-        return len(self._initial) + len(self._backlog)
+        return len(self._initial) + len(self._backlog) + self.held
 
     @property
     def lag(self) -> float:
@@ -229,6 +233,7 @@ class Subscription(Generic[T]):
         self._initial.clear()
         self._backlog.clear()
         self._due.clear()
+        self._unbuilt = None
         self._synced_version = None
 
     async def __aenter__(self) -> Self:
@@ -245,17 +250,16 @@ class Subscription(Generic[T]):
     async def __anext__(self) -> Event[T]:
         consumer = self._consumer
         if consumer is None or consumer() is not current_task():  # one may take over from another
-            self._consumed()
+            self.consumed()
         if self._clock() >= self._turn_ends:
             await self._give_a_turn()
         if self._synced_version is not None or not self._in_order:
             return await self._other_event()
         change = self._in_order.popleft()
-        new: Any = change.new  # what the view makes of it
-        old = change.old
+        new, old = change.new, change.old
         if new is None or old is None:
             return self._event(change)
-        return Updated(new, old, change.key, build=self._view)
+        return Updated(self._view(new), old, change.key, build=self._view)
 
     def batches(self) -> Batches[T]:
         """An async iterator of the same events, as many at a time as there are, up to ``BATCH`` and a millisecond's work.
@@ -266,21 +270,44 @@ class Subscription(Generic[T]):
         return Batches(self)
 
     def take(self, count: int) -> list[Event[T]]:
-        """Up to so many of the events that wait to be taken; none when there are none just now. Never waits."""
+        """Up to so many of the events that wait to be taken; none when there are none just now. Never waits.
+
+        An object of which the user's model cannot be made is told by itself: those before it come first.
+        """
+        if self._unbuilt is not None:
+            self._raise_unbuilt()
         events: list[Event[T]] = []
-        if self._synced_version is None:
-            in_order, view = self._in_order, self._view
-            while in_order and len(events) < count:  # as nearly always
-                change = in_order.popleft()
-                new: Any = change.new
-                old = change.old
-                if new is None or old is None:
-                    events.append(self._event(change))
-                else:
-                    events.append(Updated(new, old, change.key, build=view))
-        while len(events) < count and (event := self._next_event()) is not None:
-            events.append(event)
+        try:
+            if self._synced_version is None:
+                self._take_changes(events, count)
+            while len(events) < count:
+                event = self._next_event()
+                if event is None:
+                    if self._closed or self._initial or self._due or not self._resync_is_due(self.now()):
+                        break
+                    continue
+                events.append(event)
+        except Exception as error:  # the user's model, whatever it raises
+            if not events:
+                raise
+            self._unbuilt, self._turn_ends = error, 0.0
         return events
+
+    def _take_changes(self, events: list[Event[T]], count: int) -> None:
+        """Those that wait in order: no call for each that needs none."""
+        in_order, view = self._in_order, self._view
+        while in_order and len(events) < count:
+            change = in_order.popleft()
+            new, old = change.new, change.old
+            if new is None or old is None:
+                events.append(self._event(change))
+            else:
+                events.append(Updated(view(new), old, change.key, build=view))
+
+    def _raise_unbuilt(self) -> None:
+        error, self._unbuilt = self._unbuilt, None
+        if error is not None:
+            raise error
 
     @property
     def has_had_its_turn(self) -> bool:
@@ -289,8 +316,9 @@ class Subscription(Generic[T]):
 
     async def _give_a_turn(self) -> None:
         """Let others run; a consumer to whom everything is there already would not."""
+        self._raise_unbuilt()
         if self.consumer is not asyncio.current_task():
-            self._consumed()
+            self.consumed()
         loop = asyncio.get_running_loop()
         self._clock = loop.time
         if self.is_replaying or len(self._in_order) > FEW:
@@ -354,15 +382,14 @@ class Subscription(Generic[T]):
             return False
 
     def _event(self, change: Change) -> Event[T]:
-        key, old = change.key, change.old
-        new: Any = change.new
+        key, old, new = change.key, change.old, change.new
         if new is None:
             gone = change.final if change.final is not None else old
             assert gone is not None  # noqa: S101  # a change has at least one side
             return Deleted(self._view(gone), change.final is not None, key)
         if old is None:
             return Added(self._view(new), False, key)
-        return Updated(new, old, key, build=self._view)
+        return Updated(self._view(new), old, key, build=self._view)
 
     def _resync_is_due(self, now: float) -> bool:
         """Start a round if the period is over; the first begins when the subscriber is first idle."""
@@ -395,7 +422,8 @@ class Subscription(Generic[T]):
             if timer is not None:
                 timer.cancel()
 
-    def _consumed(self) -> None:
+    def consumed(self) -> None:
+        """The current task is the one that iterates over it."""
         task = asyncio.current_task()
         self._consumer = None if task is None else ref(task)
 

@@ -6,9 +6,9 @@ from collections import OrderedDict
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
+from aioinformer.burst import HEAP, WAITING
+from aioinformer.dense import PackedRecord
 from aioinformer.indexers import ReadyMade
-from aioinformer.objects import UncutRecord
-from aioinformer.packing import PackedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -93,6 +93,7 @@ class Table:
     """Records by key, with their namespaces and indexes: the live cache, or a snapshot being staged."""
 
     __slots__ = (
+        "__weakref__",
         "_packer",
         "_waiting",
         "indexes",
@@ -135,10 +136,8 @@ class Table:
         size = 0
         if type(record) is PackedRecord:
             self._count(record, 1)
-        elif self._packer.wants(record):
-            size = len(record.uncut if type(record) is UncutRecord else record.raw)
-        elif type(record) is UncutRecord:
-            record = record.cut()
+        else:
+            size = self._packer.size(record)
         self.records[key] = record
         if size:
             waiting = self._waiting
@@ -172,7 +171,9 @@ class Table:
             if not self.can_pack:  # nothing could be learnt: again when there is more
                 return False
         packer.expect(len(self.records))
-        enough = self.waiting_bytes - PACKED_BYTES
+        before = self.waiting_bytes
+        enough = before - PACKED_BYTES
+        count = blobs = 0
         for _ in range(min(PACKED_AT_ONCE, len(waiting))):
             if self.waiting_bytes <= enough:
                 break
@@ -182,10 +183,20 @@ class Table:
             packed = None if record is None else packer.pack(key, record)
             if packed is not None:
                 self.records[key] = packed
-                self._count(packed, 1)
-            elif type(record) is UncutRecord:
-                self.records[key] = record.cut()
+                count += 1
+                blobs += len(packed.blob)
+        self.packed += count
+        self.packed_bytes += blobs
+        if not waiting:
+            packer.rest()
+        if not waiting or WAITING.is_little:
+            HEAP.freed(before - self.waiting_bytes, more=bool(waiting))
         return bool(waiting)
+
+    @property
+    def has_too_much_waiting(self) -> bool:
+        """Whether so much waits that it cannot wait for a quiet moment."""
+        return WAITING.is_too_much(self)
 
     def leave_out(self, key: str, digest: int) -> None:
         """Remember that this version of an object is not wanted."""

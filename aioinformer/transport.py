@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp import ClientTimeout, hdrs
 
 from aioinformer.discretion import blot_out, origin, say, secrets
 from aioinformer.errors import ConfigurationError, InformerError, InvalidOption, MalformedResponse, NetworkError
+from aioinformer.receiving import READ_BUFFER, Connector
 from aioinformer.responses import ResponseBody, check, ending_with_its_connection
 
 if TYPE_CHECKING:
@@ -29,14 +31,14 @@ if TYPE_CHECKING:
 
     from kubernetes_asyncio.client import ApiClient
 
-__all__ = ["ResponseBody", "Transport", "check_client"]
+    from aioinformer.reflector import Body
+
+__all__ = ["Transport", "check_client"]
 
 CONNECT_TIMEOUT = 15.0
 """Seconds for TCP, proxy and TLS together."""
 KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES = 30, 10, 3
 """Seconds, seconds, and how many unanswered probes make a connection dead."""
-READ_BUFFER = 256 * 1024
-"""Bytes that wait in user space per connection before TCP is asked to slow down (aiohttp lets twice that wait)."""
 ANSWER_TIMEOUT = 75.0
 """Seconds until the head of a response; a kube-apiserver gives up on a list after 60."""
 CREDENTIALS_TIMEOUT = 60.0
@@ -45,6 +47,8 @@ MAX_DOCUMENT = 64 * 1024 * 1024
 """Bytes of a discovery document, after decompression; a cluster with a thousand custom resources has one of a few MB."""
 REFRESH_AGAIN_AFTER = 10.0
 """Seconds for which credentials that were refreshed in vain are not refreshed again, however many watches are refused."""
+TURNS_TO_HANG_UP = 10
+"""Turns of the loop that a connection which has ended gets to close; asyncio takes three or four."""
 UNAUTHORIZED = 401
 JSON = "application/json"
 
@@ -63,15 +67,16 @@ class Transport:
         self._refreshes = 0
         self._in_vain_until = float("-inf")
         self._failure = ""
-        connector = api_client.rest_client.pool_manager.connector
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._connector = Connector(
+            limit=0,
+            # a connection that is kept goes on showing a certificate that has since been renewed
+            force_close=refresh is not None and bool(api_client.configuration.cert_file),
+            ssl=_tls_of(api_client.rest_client.pool_manager.connector),
+            socket_factory=self._socket,
+        )
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,
-                # a connection that is kept goes on showing a certificate that has since been renewed
-                force_close=refresh is not None and bool(api_client.configuration.cert_file),
-                ssl=_tls_of(connector),
-                socket_factory=keepalive_socket,
-            ),
+            connector=self._connector,
             read_bufsize=READ_BUFFER,
             timeout=ClientTimeout(total=None, connect=CONNECT_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -86,7 +91,7 @@ class Transport:
     @asynccontextmanager
     async def get(
         self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON, compressed: bool = False
-    ) -> AsyncGenerator[ResponseBody]:
+    ) -> AsyncGenerator[Body]:
         """Send a GET, allowing the answer to be gzipped if ``compressed``; the body can be read until the context is left, which closes the connection of an unread one.
 
         Raises:
@@ -104,9 +109,10 @@ class Transport:
                 response = await self._send(path, query or {}, headers)
                 if response.status == UNAUTHORIZED:
                     self._was_in_vain()
-            with ending_with_its_connection(response):
+            body = self._connector.body_of(response)
+            with ending_with_its_connection(response) if body is None else nullcontext():
                 await check(response)
-                yield ResponseBody(response.content)
+                yield ResponseBody(response.content) if body is None else body
         except InformerError as error:
             blot_out(error, secrets(response.request_info.headers))  # what was sent may come back in the answer
             raise
@@ -129,14 +135,23 @@ class Transport:
         return bytes(document)
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, at once."""
         await self._session.close()
+        for _turn in range(TURNS_TO_HANG_UP):
+            if not any([_hang_up(each) for each in self._sockets]):  # noqa: C419  # all of them, not up to the first
+                return
+            await asyncio.sleep(0)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+    def _socket(self, address: tuple[Any, ...]) -> socket.socket:
+        made = keepalive_socket(address)
+        self._sockets.add(made)
+        return made
 
     async def _send(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         host: str = self._client.configuration.host
@@ -216,6 +231,19 @@ def _let_go(response: aiohttp.ClientResponse) -> None:
     if connection is not None and connection.transport is not None:
         connection.transport.abort()
     response.close()
+
+
+def _hang_up(connection: socket.socket) -> bool:
+    """Whether it was open still: now its transport sees its end, and closes it in the next turns of the loop.
+
+    One whose TLS handshake was over just when it was no longer wanted is such: asyncio says goodbye, and waits for an
+    answer for half a minute, longer than the loop may live.
+    """
+    if connection.fileno() < 0:
+        return False
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    return True
 
 
 def _unusable(error: Exception) -> ConfigurationError:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from aioinformer.errors import CacheSyncError, CacheSyncTimeout, InvalidOption, WaitTimeout
+from aioinformer.errors import InvalidOption, WaitTimeout
 from aioinformer.events import Added, Resynced, Updated
 from aioinformer.functions import is_function
-from aioinformer.options import check_flag
 from aioinformer.resource import at_least
-from aioinformer.status import advice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +26,6 @@ __all__ = [
     "until_found",
     "until_holds",
     "until_reached",
-    "until_synced",
 ]
 
 T = TypeVar("T")
@@ -78,37 +75,6 @@ def _check_keys(spec: InformerSpec, keys: tuple[str, ...]) -> None:
             raise InvalidOption(f"{key!r} is outside {spec}, which cannot tell whether there is such an object")
 
 
-async def until_synced(mirror: Mirror, timeout: float | None, *, keep_waiting: bool) -> None:  # noqa: ASYNC109  # the error says why
-    """Wait until the initial state is in the cache; see ``Informer.wait_for_cache_sync``."""
-    check_timeout(timeout)
-    check_flag("keep_waiting", keep_waiting)
-    mirror.check_running()
-
-    def settled() -> bool:
-        return (
-            (mirror.synced and (mirror.complete or not keep_waiting))
-            or mirror.stopped
-            or (not keep_waiting and mirror.blocked_by is not None)
-        )
-
-    try:
-        async with asyncio.timeout(timeout):
-            await mirror.bell.until(settled)
-    except TimeoutError:
-        status = mirror.status
-        raise CacheSyncTimeout(
-            f"not synced after {timeout:g} s: {status.explain()}", {str(mirror.spec): status.last_error}
-        ) from None
-    if mirror.synced and not mirror.stopped:
-        return
-    blocked_by = mirror.blocked_by
-    if blocked_by is None:
-        raise mirror.closed_error()
-    raise CacheSyncError(
-        f"cannot sync: {mirror.status.explain()}; {advice(blocked_by)}", {str(mirror.spec): blocked_by}
-    ) from blocked_by
-
-
 async def until_found(
     mirror: Mirror,
     subscribe: Callable[[], Subscription[T]],
@@ -151,9 +117,8 @@ async def until_reached(
         reached = at_least(version)
     except ValueError as error:
         raise InvalidOption(str(error)) from None
-    covered = mirror.spec.namespaces
-    if namespace is not None and None not in covered and namespace not in covered:
-        raise InvalidOption(f"namespace {namespace!r} is none of those of {mirror.spec}")
+    if namespace is not None:
+        mirror.spec.check_covers((namespace,))
     stands_at = mirror.version_of
     if not reached(stands_at(namespace)):
         mirror.check_running()

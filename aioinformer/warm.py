@@ -46,6 +46,8 @@ class WarmStart:
     """The version at which they were saved."""
     saved_at: str = ""
     """When, in UTC (ISO 8601)."""
+    is_unfit: bool = False
+    """Whether there is a file, and something is wrong with it."""
     resumes: bool = False
     """Whether a watch from that version comes next; else a snapshot, which is compared with what was restored."""
 
@@ -98,6 +100,6 @@ async def restore(
     except (OSError, SnapshotRefused, ObjectRejected) as error:
         store.forget_part(part)
         logger.warning("%s: starts cold, not from %s: %s", origin.resource, path, error)
-        return WarmStart(path, str(error))
+        return WarmStart(path, str(error), is_unfit=True)
     store.shelve(part)
     return WarmStart(path, "", header.objects, header.resource_version, header.saved_at, resumes=header.whole)

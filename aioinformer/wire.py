@@ -14,7 +14,8 @@ import msgspec
 from aioinformer.batches import Delta, Undecodable
 from aioinformer.errors import APIError, MalformedResponse, api_error
 from aioinformer.framing import cut_list
-from aioinformer.objects import Record, UncutRecord, key_of, raw_metadata
+from aioinformer.managed_fields import without_managed_fields
+from aioinformer.objects import Record, key_of, raw_metadata
 
 if TYPE_CHECKING:
     from aioinformer.framing import Line
@@ -45,6 +46,7 @@ _TYPES = {"MODIFIED": False, "ADDED": False, "DELETED": True}
 _FORMS = tuple((b'{"type":"%b","object":' % kind.encode(), deleted) for kind, deleted in _TYPES.items())
 """How Kubernetes begins a line; nothing follows the object but the closing brace."""
 _BRACE = ord("}")
+_OPENING = b"{"
 _INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
@@ -197,7 +199,7 @@ def decode_item(
     """
     try:
         item = bytes(raw)
-        head = _head(kind, api_version) if kind else b""
+        head = _head(kind, api_version) if kind else _OPENING
         return _delta(item, 0, len(item), deleted=False, keep_managed_fields=keep_managed_fields, head=head)
     except _UNREADABLE as error:
         why = f"an item of the list is not an object: {error}"
@@ -283,7 +285,7 @@ def _field(document: object, name: str, kind: type[F], default: F) -> F:
 
 
 def _delta(
-    buffer: bytes, start: int, end: int, *, deleted: bool, keep_managed_fields: bool, head: bytes = b""
+    buffer: bytes, start: int, end: int, *, deleted: bool, keep_managed_fields: bool, head: bytes = _OPENING
 ) -> Delta | Undecodable:
     """What the object between two places is, beginning with ``head`` if it has no kind.
 
@@ -291,10 +293,16 @@ def _delta(
     """
     try:
         found = _decode_object(memoryview(buffer)[start:end])
-        raw = buffer[start:end]
+        meta = found.metadata
+        begin = _OPENING if found.kind else head
+        if meta.managedFields and not keep_managed_fields:
+            raw = without_managed_fields(buffer, start, end, meta.managedFields, begin)
+        elif begin is _OPENING:
+            raw = buffer[start:end]
+        else:
+            raw = begin + buffer[start + 1 : end]
         if not raw.isascii():
             str(raw, "utf-8")  # what was skipped above is not looked at so closely, but has to be readable later
-        meta = found.metadata
         name, namespace = meta.name, meta.namespace
         if "/" in name or "/" in namespace:
             raise msgspec.ValidationError("a name or namespace has a slash in it")  # noqa: TRY301  # one more thing that can be wrong
@@ -302,13 +310,8 @@ def _delta(
         return _undecodable(buffer[start:end], error, deleted=deleted)
     if found.kind == "Table":
         raise MalformedResponse("the server answered with a Table, which holds no objects, although JSON was asked for")
-    if head and not found.kind:
-        raw = head + raw[1:]
     key = f"{namespace}/{name}" if namespace else name
-    labels = meta.labels or {}
-    if keep_managed_fields or not meta.managedFields:
-        return Delta(deleted, Record(key, meta.uid, meta.resourceVersion, labels, raw))
-    return Delta(deleted, UncutRecord(key, meta.uid, meta.resourceVersion, labels, raw, len(meta.managedFields)))
+    return Delta(deleted, Record(key, meta.uid, meta.resourceVersion, meta.labels or {}, raw))
 
 
 @lru_cache

@@ -14,7 +14,7 @@ from aioinformer.errors import InvalidOption, WaitTimeout
 from aioinformer.events import Deleted, Synced
 from aioinformer.lister import Lister
 from aioinformer.models import document_of
-from aioinformer.objects import KubeObject, UncutRecord
+from aioinformer.objects import KubeObject
 from aioinformer.overlay import Overlay
 from aioinformer.waiting import check_timeout
 from aioinformer.wire import decode_item
@@ -95,7 +95,12 @@ class Writer(Lister[T]):
         """The API has answered a delete of this object with success, and not with the object: show it no more.
 
         An object that has to wait for its finalizers, or for its pod to end, comes back from the API: hand that to ``wrote``.
+
+        Raises:
+            InvalidOption: it is no key.
         """
+        if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+            raise InvalidOption(f"key is an object's, such as 'default/web' or 'node-1', not {key!r}")
         gone = self._overlay.hide(key)
         if gone is not None:
             self._remember(gone.uid, "")
@@ -191,7 +196,7 @@ def _record_of(returned: object, spec: InformerSpec) -> Record:
         raise InvalidOption(f"what was handed over is not JSON: {error}") from None
     if not isinstance(item, Delta):
         raise InvalidOption(f"{item.key} cannot be taken in: {type(item.error).__name__}") from item.error
-    return item.record.cut() if isinstance(item.record, UncutRecord) else item.record
+    return item.record
 
 
 def _document(returned: object) -> dict[str, JSON]:

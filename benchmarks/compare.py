@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import compare_caches, compare_loop, compare_waiting, stages
+from benchmarks import compare_caches, compare_loop, compare_waiting, shares, stages
 from benchmarks.bare import WATCH, socket_span
 from benchmarks.clients import CLIENT_GO, COLUMNS, KUBE_RS, OURS, PYTHON_PEERS, Client, client_go
 from benchmarks.result import Result
@@ -72,6 +72,7 @@ def events(rounds: int = ROUNDS) -> list[Result]:
         ("kube-rs, spec and status", KUBE_RS, "events-whole", FAST),
         *((name, client, "events", MIDDLING if "lightkube" in name else SLOW) for name, client in PYTHON_PEERS.items()),
         ("bare aiohttp read", OURS, "bare", FAST),
+        ("aioinformer's own read", OURS, "read", FAST),
     ]
     return compared(
         "watch events", "events/s", _in_turn(variants, rounds) | _socket(rounds), baseline="aioinformer, key and labels"
@@ -114,6 +115,7 @@ MEASURES: dict[str, Callable[[], list[Result]]] = {
     "events": events,
     "columns": columns,
     "stages": partial(stages.measure, OURS),
+    "shares": partial(shares.measure, OURS),
     "sync": compare_caches.first_sync,
     "memory": compare_caches.memory,
     "million": compare_caches.million,

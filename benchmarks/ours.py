@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from kubernetes_asyncio.client import ApiClient, Configuration
 
 from aioinformer import Added, SharedInformerFactory, Updated
-from benchmarks.bare import WATCH, aiohttp_span
+from benchmarks.bare import WATCH, aiohttp_span, transport_span
 from benchmarks.ours_cache import million, relist
 from benchmarks.ours_collecting import collecting
 from benchmarks.ours_fanout import by_batches, by_event, fanout, handing_over
@@ -101,6 +101,11 @@ async def bare(url: str, count: int) -> Line:
     return {**(await aiohttp_span(url + WATCH, count))._asdict(), "count": count}
 
 
+async def read(url: str, count: int) -> Line:
+    """The same by our own transport."""
+    return {**(await transport_span(url + WATCH, count))._asdict(), "count": count}
+
+
 async def first_event(url: str, _: int) -> Line:
     """When the first object arrived, by the clock that the caller started the process by."""
     async with ApiClient(Configuration(host=url)) as client, SharedInformerFactory(client) as factory:
@@ -132,6 +137,7 @@ MEASURES: dict[str, Callable[[str, int], Coroutine[Any, Any, Line]]] = {
     "idle": idle,
     "latency": latency,
     "bare": bare,
+    "read": read,
 }
 
 

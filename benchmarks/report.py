@@ -27,6 +27,7 @@ CAPTIONS = {
     "watch events": "Watch events, from the wire to one consumer",
     "interpreters": "The same under other interpreters",
     "stages": "Where a microsecond of a watch event goes",
+    "shares": "Who has the processor meanwhile, by perf's samples",
     "first sync": "The first copy of 20,000 pods",
     "memory": "Resident memory per cached pod, streamed list, once things are quiet",
     "a million": "A million pods in one process, and what a read and an update cost beside a cache of a thousand",

@@ -1,7 +1,7 @@
 """Where each microsecond of a watch event goes: the stages one by one in this process, and the whole beside their sum.
 
 Each stage is run on the same events with nothing around it, and the least of many rounds is taken, which is what it
-costs when nobody disturbs it. What the whole takes beyond a bare read and the stages goes to tasks, queues, time-outs,
+costs when nobody disturbs it. What the whole takes beyond our read and the stages goes to tasks, queues, time-outs,
 and to caches of the processor that the stages alone need not share.
 """
 
@@ -172,17 +172,18 @@ ON_THE_WAY = ("framing", "decode", "apply", "offer", "async for", "view")
 
 
 def measure(ours: Client, events: int = 20_000, rounds: int = 3) -> list[Result]:
-    """The stages, a bare read of the same bytes by aiohttp, and the whole."""
+    """The stages, a bare read of the same bytes by aiohttp and by our transport, and the whole."""
     line = ours.run("stages", "", PODS)
     versions = line.pop("versions")
     with replay(Recording(1000, events), program=compiled_server()) as url:
-        bare, whole, batches = (
+        bare, read, whole, batches = (
             min(each["cpu"] / each["count"] for each in (ours.run(name, url, events) for _ in range(rounds)))
-            for name in ("bare", "events", "events-batches")
+            for name in ("bare", "read", "events", "events-batches")
         )
-    known = bare + sum(cost for name, cost in line.items() if name.startswith(ON_THE_WAY))
+    known = read + sum(cost for name, cost in line.items() if name.startswith(ON_THE_WAY))
     costs = {
         "a bare aiohttp read": bare,
+        "read: by our transport, instead": read,
         **line,
         "the whole, async for": whole,
         "the whole, batches()": batches,

@@ -17,7 +17,7 @@ from kubernetes_asyncio.client import ApiClient, Configuration, CoreV1Api
 from kubernetes_asyncio.watch import Watch
 
 from aioinformer import SharedInformerFactory, Updated
-from benchmarks.bare import WATCH, aiohttp_span, socket_span
+from benchmarks.bare import WATCH, aiohttp_span, socket_span, transport_span
 from benchmarks.result import Span, compared
 from benchmarks.servers import Recording, pin, replay
 
@@ -120,6 +120,11 @@ async def bare(url: str, events: int) -> Span:
     return await aiohttp_span(url + WATCH, events)
 
 
+async def own(url: str, events: int) -> Span:
+    """The same by our transport."""
+    return await transport_span(url + WATCH, events)
+
+
 async def socket(url: str, events: int) -> Span:
     """The same bytes, received and counted: on the wall clock, what the server can do at most."""
     return await asyncio.to_thread(socket_span, url + WATCH, events)
@@ -134,6 +139,7 @@ def measure(*, pods: int = 1000, events: int = 8000, slow_events: int = 300, rou
         "kubernetes_asyncio Watch, raw dicts": (partial(theirs, of_dict, typed=False), 4 * slow_events),
         "kubernetes_asyncio Watch, typed": (partial(theirs, of_model, typed=True), slow_events),
         "bare aiohttp read": (bare, events),
+        "aioinformer's own read": (own, events),
         "bare socket read": (socket, events),
     }
     samples = defaultdict[str, list[tuple[int, Span]]](list)

@@ -16,6 +16,7 @@ from aiohttp import web
 from kubernetes_asyncio.client import ApiClient
 
 from aioinformer import Event, Informer, InvalidSelector, KubeObject, SharedInformerFactory, Synced
+from aioinformer.metrics import PROMETHEUS, render
 
 FACTORY = web.AppKey("FACTORY", SharedInformerFactory)
 DEPLOYMENTS = web.AppKey("DEPLOYMENTS", Informer[KubeObject])
@@ -82,6 +83,12 @@ async def livez(request: web.Request) -> web.Response:
     """500 when a defect has stopped an informer. Whatever else is wrong, a restart would not mend the API server."""
     health = request.app[FACTORY].healthy()
     return web.Response(text="; ".join(health.defects.values()) or "ok", status=500 if health.defects else 200)
+
+
+@routes.get("/metrics")
+async def metrics(request: web.Request) -> web.Response:
+    """For Prometheus: lag, failures, objects, reconnects and more of each informer, computed now."""
+    return web.Response(body=render(request.app[FACTORY].metrics()).encode(), headers={"Content-Type": PROMETHEUS})
 
 
 async def end_streams(app: web.Application) -> None:

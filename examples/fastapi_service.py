@@ -18,6 +18,7 @@ from kubernetes_asyncio.client import ApiClient
 from pydantic import BaseModel
 
 from aioinformer import Event, FactoryHealth, Informer, InvalidSelector, KubeObject, SharedInformerFactory, Synced
+from aioinformer.metrics import PROMETHEUS, render
 
 router = APIRouter()
 
@@ -35,15 +36,21 @@ async def get_deployments(request: Request) -> Informer[KubeObject]:
     return deployments
 
 
-async def get_health(request: Request) -> FactoryHealth:
-    """Whether the caches are fit to answer from."""
+async def get_factory(request: Request) -> SharedInformerFactory:
+    """What owns all informers."""
     factory: SharedInformerFactory = request.state.factory
+    return factory
+
+
+async def get_health(factory: Annotated[SharedInformerFactory, Depends(get_factory)]) -> FactoryHealth:
+    """Whether the caches are fit to answer from."""
     return factory.healthy()
 
 
 # Everything that reads the cache is "async def": FastAPI would run a plain "def" in a thread, and the cache belongs to
 # the event loop.
 Deployments = Annotated[Informer[KubeObject], Depends(get_deployments)]
+Factory = Annotated[SharedInformerFactory, Depends(get_factory)]
 Health = Annotated[FactoryHealth, Depends(get_health)]
 
 
@@ -124,6 +131,12 @@ async def livez(health: Health) -> str:
     if health.defects:
         raise HTTPException(500, "; ".join(health.defects.values()))
     return "ok"
+
+
+@router.get("/metrics")
+async def metrics(factory: Factory) -> Response:
+    """For Prometheus: lag, failures, objects, reconnects and more of each informer, computed now."""
+    return Response(render(factory.metrics()), headers={"Content-Type": PROMETHEUS})
 
 
 def make_app(api_client: ApiClient | None = None) -> FastAPI:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aioinformer.batches import Delta, Undecodable
+from aioinformer.chunked import Dechunker, is_chunked_json
 from aioinformer.errors import APIError, InvalidOption, InvalidSelector, MalformedResponse, NetworkError
 from aioinformer.framing import LineSplitter, cut_list
 from aioinformer.naming import named_resource
-from aioinformer.objects import Fresh, KubeObject
+from aioinformer.objects import KubeObject, Record
 from aioinformer.pages import PageReader
 from aioinformer.resource import GroupVersionResource, ResourceName, at_least
 from aioinformer.responses import retry_after
@@ -74,6 +75,45 @@ def _in_chunks(data: bytes) -> tuple[bytes, list[bytes]]:
     cuts, stream = data[1 : 1 + count], data[1 + count :]
     at = sorted({0, len(stream), *(len(stream) * cut // 256 for cut in cuts)})
     return stream, [stream[start:end] for start, end in pairwise(at)]
+
+
+def chunks(data: bytes) -> None:
+    """A body comes out of its chunks the same however the stream is cut, and what makes no sense is told and ends it."""
+    stream, pieces = _in_chunks(data)
+    whole, cut = Dechunker(), Dechunker()
+    body = _dechunked(whole, [stream])
+    assert body == _dechunked(cut, pieces)
+    assert (whole.ended, whole.broken) == (cut.ended, cut.broken)
+    assert len(body) <= len(stream)
+    assert not (whole.ended and whole.broken)
+    proper = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece) + b"0\r\n\r\n"
+    again = Dechunker()
+    assert _dechunked(again, [proper[: data[0]], proper[data[0] :]] if data else [proper]) == stream
+    assert again.ended
+
+
+def _dechunked(dechunker: Dechunker, pieces: list[bytes]) -> bytes:
+    body = b""
+    for piece in pieces:
+        if not dechunker.broken:
+            body += b"".join(dechunker.feed(memoryview(piece)))
+    return body
+
+
+def chunked_head(head: bytes) -> None:
+    """A head that is taken for chunked JSON is one to a parser that is more lenient, and nothing in it speaks of another framing."""
+    if not is_chunked_json(head):
+        return
+    assert head.endswith(b"\r\n\r\n")
+    assert head.count(b"\r\n") == head.count(b"\n") == head.count(b"\r")
+    status, *lines = head[:-4].decode("latin-1").split("\r\n")
+    fields = [
+        (name.strip().lower(), value.strip().lower()) for name, _, value in (line.partition(":") for line in lines)
+    ]
+    assert status.split()[:2] == ["HTTP/1.1", "200"]
+    assert [value for name, value in fields if name == "transfer-encoding"] == ["chunked"]
+    assert not {"content-length", "content-encoding", "upgrade"} & {name for name, _ in fields}
+    assert ["json" in value for name, value in fields if name == "content-type"] == [True]
 
 
 def list_cutting(body: bytes) -> None:
@@ -216,7 +256,7 @@ def _check_object(found: Delta | Undecodable, value: Any, *, kind: str = "") -> 
     _read(record)
 
 
-def _read(record: Fresh) -> None:
+def _read(record: Record) -> None:
     """A view of what was taken in can be read; only fields whose type Kubernetes fixes may not fit."""
     view = KubeObject(record)
     assert view.key in repr(view)
@@ -314,6 +354,19 @@ def versions(data: bytes) -> None:
 
 PROPERTIES: dict[str, Callable[[bytes], None]] = {
     property_.__name__: property_
-    for property_ in (framing, list_cutting, page, page_reading, event, status, waiting, selector, name, versions)
+    for property_ in (
+        framing,
+        chunks,
+        chunked_head,
+        list_cutting,
+        page,
+        page_reading,
+        event,
+        status,
+        waiting,
+        selector,
+        name,
+        versions,
+    )
 }
 """Every target by its name."""

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from hypothesis import settings
 from kubernetes_asyncio.client import ApiClient, Configuration
 
-from aioinformer import applier, packing, store
+from aioinformer import applier, burst, packing
 
 if TYPE_CHECKING:
     import ssl
@@ -44,7 +44,7 @@ def storage_mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         case "eager":
             monkeypatch.setattr(packing, "WORTHWHILE", 64)
             monkeypatch.setattr(applier, "QUIET", 0.0)
-            for module in (packing, store):
+            for module in (burst, packing):
                 monkeypatch.setattr(module, "BURST", 64)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aioinformer.batches import Change, Delta, Deltas, SnapshotPage
-from aioinformer.objects import Fresh, Record, Stored, key_of
+from aioinformer.objects import Record, Stored, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +42,11 @@ def snapshot(store: Store, *records: Record) -> list[Change]:
     return commit(store)
 
 
+def plain(r: Stored) -> Record:
+    """The same, as it came off the wire, in whatever form it is kept."""
+    return Record(r.key, r.uid, r.resource_version, r.labels, r.raw)
+
+
 def by_value(r: Stored) -> Iterable[str]:
     """The values in the label ``values``; a record whose label ``fault`` is ``index`` cannot be indexed."""
     if r.labels.get("fault") == "index":
@@ -49,7 +54,7 @@ def by_value(r: Stored) -> Iterable[str]:
     return [value for value in r.labels.get("values", "").split(".") if value]
 
 
-def admit(r: Fresh) -> Fresh | None:
+def admit(r: Record) -> Record | None:
     match r.labels.get("fault"):
         case "admit":
             raise ValueError("cannot be taken in")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aioinformer import packing, store
+from aioinformer import burst, packing, store
 from aioinformer.applier import QUIET, Applier, Part, Queue
 from aioinformer.batches import Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage
 from aioinformer.events import Updated
@@ -148,7 +148,7 @@ class TestPacking:
             assert it.store.storage.packed == 150
 
     async def test_too_much_that_waits_is_packed_however_busy_it_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for module in (packing, store):
+        for module in (burst, packing):
             monkeypatch.setattr(module, "BURST", 200_000)
         async with applying() as it:
             await it.snapshot(5)
@@ -162,9 +162,22 @@ class TestPacking:
 
     async def test_what_is_staged_counts_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A first list of any size is packed while it comes in."""
-        monkeypatch.setattr(store, "STAGED", 200_000)
-        monkeypatch.setattr(packing, "BURST", 200_000)
+        for module in (burst, packing):
+            monkeypatch.setattr(module, "BURST", 200_000)
         async with applying() as it:
+            await it.take(SnapshotBegin())
+            for number in range(0, 500, 50):
+                await it.take(SnapshotPage([*deltas(*pods(number, 50))]))
+            await it.take(SnapshotCommit("9"))
+            assert it.store.storage.packed > 400
+            assert len(it.store) == 500
+
+    async def test_a_list_that_replaces_another_may_leave_less_waiting(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It comes beside what is there already."""
+        monkeypatch.setattr(store, "STAGED", 200_000)
+        async with applying() as it:
+            await it.snapshot(5, *pods(0, 10))
+            await asyncio.sleep(2 * QUIET)
             await it.take(SnapshotBegin())
             for number in range(0, 500, 50):
                 await it.take(SnapshotPage([*deltas(*pods(number, 50))]))

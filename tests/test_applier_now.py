@@ -25,8 +25,6 @@ from benchmarks.pods import encoded, pod
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from aioinformer.objects import Fresh
-
 pytestmark = pytest.mark.looptime
 
 
@@ -55,7 +53,7 @@ class Applying:
         self.running = asyncio.create_task(self.applier.run(self.queue))
 
     @staticmethod
-    def _admit(record: Fresh) -> Fresh:
+    def _admit(record: Record) -> Record:
         if record.name == "bad":
             raise LookupError("what a client's function raises")
         return record

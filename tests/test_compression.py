@@ -44,6 +44,17 @@ class TestCodec:
         with pytest.raises(ValueError, match="no dictionary can be made"):
             Codec(samples)
 
+    def test_one_that_rests_or_is_retired_decompresses_and_only_the_former_compresses_again(self) -> None:
+        codec = Codec(PODS)
+        frame = codec.compress(PODS[0])
+        codec.rest()
+        assert codec.decompress(frame) == PODS[0]
+        assert codec.compress(PODS[0]) == frame
+        codec.retire()
+        assert codec.decompress(frame) == PODS[0]
+        with pytest.raises(ValueError, match="retired"):
+            codec.compress(PODS[0])
+
     def test_a_compressor_that_fails_is_a_value_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         class Failing:
             FLUSH_FRAME = 2

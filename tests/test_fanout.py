@@ -210,3 +210,25 @@ async def test_one_that_lags_is_closed_and_the_others_go_on() -> None:
     assert len(mirror.fanout) == 1
     mirror.fanout.finish()
     assert await rest(patient) == ["SYNCED", "ADDED a", "ADDED b"]
+
+
+@pytest.mark.looptime
+async def test_each_subscriptions_lag_is_told_in_the_order_of_pending() -> None:
+    """Seconds for which its oldest event has waited; one that has taken all has none."""
+    mirror = Mirror()
+    one, two = mirror.events(replay=False), mirror.events(replay=False)
+    await anext(one)
+    await anext(two)
+    await mirror.fanout.deliver(mirror.apply(record("a", 1)))
+    await asyncio.sleep(3)
+    await mirror.fanout.deliver(mirror.apply(record("b", 2)))
+    await asyncio.sleep(4)
+    for _ in range(2):
+        await anext(two)
+    by_subscription = dict(zip(mirror.fanout.subscriptions, mirror.fanout.lag, strict=True))
+    assert by_subscription[one] == pytest.approx(7, abs=0.1)
+    assert by_subscription[two] == 0.0
+    await anext(one)
+    assert one.lag == pytest.approx(4, abs=0.1)
+    assert max(mirror.fanout.lag) == one.lag
+    assert dict(zip(mirror.fanout.subscriptions, mirror.fanout.pending, strict=True)) == {one: 1, two: 0}

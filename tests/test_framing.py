@@ -183,6 +183,22 @@ class TestItemCutter:
         assert cutter.close() == self.LIST
         assert cutter.feed(b',{"metadata":{}') == [self.LIST[len(cutter.head) :]]
 
+    def test_a_candidate_that_is_several_items_is_cut_again_and_from_then_on_nothing_is_left_out(self) -> None:
+        """Items are about as long as each other; where they are not, that is found out by who parses them."""
+        long, short = (
+            [b'{"metadata":{"name":"%b"}}' % (b"x" * 100)] * 2,
+            [b'{"metadata":{"name":"%d"}}' % n for n in range(9)],
+        )
+        cutter = ItemCutter()
+        body = b'{"items":[' + b",".join([*long, *short, *long, *short])
+        first, second, several, *rest = cutter.feed(body)
+        assert [first, second] == long
+        assert several.startswith(short[0] + b"," + short[1])
+        again = cutter.cut_again([several, *rest])
+        assert again == [*short, *long, *short[:-1]]
+        assert cutter.cut_again(again) == []
+        assert cutter.feed(b"," + b",".join([*short, b'{"metadata":'])) == [short[-1], *short]
+
     def test_after_many_refusals_in_a_row_it_cuts_no_more_and_one_acceptance_counts_anew(self) -> None:
         cutter = ItemCutter()
         cutter.feed(b'{"items":[{"a":1')

@@ -12,9 +12,10 @@ from aioinformer.batches import Delta, Deltas
 from aioinformer.errors import InvalidOption
 from aioinformer.lister import Lister
 from aioinformer.objects import KubeObject, Record
-from aioinformer.options import InformerSpec, index_function
+from aioinformer.options import InformerSpec
 from aioinformer.resource import GroupVersionResource
 from aioinformer.selectors import LabelSelector, Requirement
+from aioinformer.shapes import index_function
 from aioinformer.store import Store
 
 if TYPE_CHECKING:

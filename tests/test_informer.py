@@ -3,131 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
-import anyio
-import msgspec
 import pytest
 
 from aioinformer import (
     Added,
-    CacheSyncError,
-    CacheSyncTimeout,
     Deleted,
     Forbidden,
     InformerClosed,
     InformerError,
     InformerState,
     InvalidOption,
-    KubeObject,
-    NetworkError,
-    NotRunning,
     Resynced,
+    SharedInformerFactory,
     Synced,
     Updated,
     WaitTimeout,
 )
-from aioinformer.informer import Informer
-from aioinformer.options import InformerSpec
-from aioinformer.resource import GroupVersionResource
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping
-
-    from aioinformer.selectors import LabelSelector
+from tests.scripted_informer import Running, Script, bookmark, line, names, pod
 
 pytestmark = pytest.mark.looptime
-
-PODS = GroupVersionResource("", "v1", "pods")
-
-
-def pod(name: str, version: int, *, uid: str | None = None, **fields: Any) -> dict[str, Any]:
-    metadata = {"name": name, "namespace": "d", "uid": uid or f"uid-{name}", "resourceVersion": str(version)}
-    metadata |= fields.pop("metadata", {})
-    return {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, **fields}
-
-
-def line(kind: str, document: dict[str, Any]) -> bytes:
-    return msgspec.json.encode({"type": kind, "object": document}) + b"\n"
-
-
-def bookmark(version: int, *, end: bool = False) -> bytes:
-    annotations = {"annotations": {"k8s.io/initial-events-end": "true"}} if end else {}
-    document = {"kind": "Pod", "apiVersion": "v1", "metadata": {"resourceVersion": str(version), **annotations}}
-    return line("BOOKMARK", document)
-
-
-class Script:
-    """A source that answers each request with the next script: chunks, errors to raise, then silence."""
-
-    def __init__(self, metadata: Script | None = None) -> None:
-        self.metadata = metadata or self
-        """What answers requests for metadata alone."""
-        self.queries: list[dict[str, str]] = []
-        self._answers: list[list[bytes | Exception]] = []
-        self._live: asyncio.Queue[bytes | Exception] = asyncio.Queue()
-
-    def answer(self, *parts: bytes | Exception) -> Script:
-        self._answers.append(list(parts))
-        return self
-
-    def snapshot(self, version: int, *pods: dict[str, Any]) -> Script:
-        """A streamed list, which goes on as a watch."""
-        return self.answer(*(line("ADDED", p) for p in pods), bookmark(version, end=True))
-
-    def send(self, *parts: bytes | Exception) -> None:
-        """On the response that is open."""
-        for part in parts:
-            self._live.put_nowait(part)
-
-    @property
-    def server(self) -> str:
-        return "https://scripted"
-
-    def metadata_only(self) -> Script:
-        return self.metadata
-
-    def scoped(self, namespace: str | None, label_selector: LabelSelector) -> Script:
-        raise AssertionError("nothing here is rescoped")
-
-    @asynccontextmanager
-    async def open(self, query: Mapping[str, str]) -> AsyncGenerator[Script]:
-        self.queries.append(dict(query))
-        parts = self._answers.pop(0) if self._answers else []
-        if parts and isinstance(parts[0], Exception):
-            raise parts[0]
-        self._live = asyncio.Queue()
-        self.send(*parts)
-        yield self
-
-    async def read(self) -> bytes:
-        part = await self._live.get()
-        if isinstance(part, Exception):
-            raise part
-        return part
-
-
-class Running:
-    """An informer that runs on a script for as long as the context lasts."""
-
-    def __init__(self, script: Script, **options: Any) -> None:
-        self.informer: Informer[KubeObject] = Informer(InformerSpec(PODS, **options).checked())
-        self._script = script
-
-    async def __aenter__(self) -> Informer[KubeObject]:
-        self._tasks = anyio.create_task_group()
-        await self._tasks.__aenter__()
-        self.informer.start(self._tasks, self._script)
-        return self.informer
-
-    async def __aexit__(self, *_: object) -> None:
-        self._tasks.cancel_scope.cancel()
-        await self._tasks.__aexit__(None, None, None)
-
-
-def names(pods: Iterable[KubeObject]) -> list[str]:
-    return [p.name for p in pods]
 
 
 async def test_nothing_is_visible_before_the_snapshot_is_whole() -> None:
@@ -216,34 +113,6 @@ async def test_a_late_subscriber_joins_in_the_middle_of_a_relist() -> None:
         assert [(type(e).__name__, getattr(e, "key", "")) for e in told] == [
             ("Added", "d/old"), ("Added", "d/kept"), ("Synced", ""), ("Deleted", "d/old"), ("Added", "d/new"),
         ]  # fmt: skip
-
-
-async def test_forbidden_ends_the_wait_for_the_sync_unless_told_to_wait_on() -> None:
-    """A waiter learns of a 403 at once; one with keep_waiting sees the sync when access comes."""
-    script = Script().answer(Forbidden(403, "Forbidden", "no")).answer(Forbidden(403, "Forbidden", "no")).snapshot(1)
-    async with Running(script) as informer:
-        patient = asyncio.create_task(informer.wait_for_cache_sync(keep_waiting=True))
-        with pytest.raises(CacheSyncError, match=r"403 Forbidden: no; next try in"):
-            await informer.wait_for_cache_sync()
-        assert informer.status.state == "denied"
-        await patient
-        assert informer.status.state == "live"
-
-
-async def test_a_sync_that_takes_too_long_says_why() -> None:
-    """The time-out carries the last error, the number of failures and the next attempt."""
-    script = Script()
-    for _ in range(20):
-        script.answer(NetworkError("connection refused"))
-    async with Running(script) as informer:
-        with pytest.raises(CacheSyncTimeout, match=r"not synced after 9 s: .*failures in a row.*connection refused"):
-            await informer.wait_for_cache_sync(timeout=9)
-
-
-async def test_waiting_on_an_informer_that_is_not_running() -> None:
-    """It fails at once and says what to do."""
-    with pytest.raises(NotRunning, match="async with"):
-        await Informer[KubeObject](InformerSpec(PODS)).wait_for_cache_sync(1)
 
 
 async def test_wait_for_an_object_by_key_or_predicate() -> None:
@@ -380,54 +249,6 @@ async def test_a_defect_is_told_to_everybody(caplog: pytest.LogCaptureFixture) -
     assert "stopped by a defect" in caplog.text
 
 
-async def test_reads_are_views_of_their_own() -> None:
-    """What a reader does to what it got changes nobody else's."""
-    async with Running(Script().snapshot(1, pod("a", 1, spec={"x": [1]}))) as informer:
-        await informer.wait_for_cache_sync()
-        first = informer.list("d")[0]
-        first.spec["x"].append(2)
-        again = informer.get("d/a")
-        assert again is not None
-        assert again.spec == {"x": [1]}
-        assert repr(informer) == "<Informer pods.v1 live objects=1 version=1>"
-
-
-async def test_a_stopped_informer_reads_as_it_last_was() -> None:
-    """Reads go on; the status says that nothing follows the server any more."""
-    async with Running(Script().snapshot(1, pod("a", 1))) as informer:
-        await informer.wait_for_cache_sync()
-        await informer.aclose()
-        assert names(informer) == ["a"]
-        assert informer.status.state == "stopped"
-        assert not informer.status.ready
-
-
-async def test_a_name_without_its_namespace_is_not_taken_for_an_absent_object() -> None:
-    """A built-in resource is known to have namespaces; an informer on one of them needs none."""
-    async with Running(Script().snapshot(1, pod("a", 1))) as informer:
-        await informer.wait_for_cache_sync()
-        with pytest.raises(InvalidOption, match="which namespace's 'a'"):
-            informer.get("a")
-        assert informer.get("d/a") == informer.get("a", "d")
-    async with Running(Script().snapshot(1, pod("a", 1)), namespace="d") as informer:
-        await informer.wait_for_cache_sync()
-        assert informer.get("a") is not None
-
-
-async def test_indexes_at_run_time() -> None:
-    """An indexer added later covers what is there; a second of the same name and a missing one are refused."""
-    async with Running(Script().snapshot(1, pod("a", 1, spec={"nodeName": "n1"}), pod("b", 1, spec={}))) as informer:
-        await informer.wait_for_cache_sync()
-        informer.add_indexer("node", lambda p: p.spec.get("nodeName"))
-        assert names(informer.by_index("node", "n1")) == ["a"]
-        assert informer.index_keys("node", "n1") == ["d/a"]
-        assert informer.index_values("node") == ["n1"]
-        with pytest.raises(InvalidOption, match="there is an index named 'node'"):
-            informer.add_indexer("node", lambda _: None)
-        with pytest.raises(InvalidOption, match="no index named 'zone'"):
-            informer.by_index("zone", "z")
-
-
 @pytest.mark.parametrize(
     ("terms", "message"),
     [
@@ -436,13 +257,22 @@ async def test_indexes_at_run_time() -> None:
         ({"resync": 0}, "resync"),
         ({"resync": -1}, "resync"),
         ({"label_selector": "a=b,"}, "does not parse"),
+        ({"namespace": "No_Name"}, "namespace is a namespace's name, .* not 'No_Name'"),
+        ({"namespace": ["d", "e"]}, "namespace 'e' is none of those of pods.v1 in d"),
     ],
 )
 async def test_bad_terms_of_a_subscription_are_named(terms: dict[str, Any], message: str) -> None:
     """A subscription that cannot work is refused where it is asked for."""
-    async with Running(Script()) as informer:
+    async with Running(Script(), namespace="d") as informer:
         with pytest.raises(InvalidOption, match=message):
             informer.events(**terms)
+
+
+def test_a_resource_without_namespaces_has_no_events_of_one() -> None:
+    """They would never come."""
+    nodes = SharedInformerFactory().core.v1.nodes
+    with pytest.raises(InvalidOption, match=r"nodes.v1 is cluster-scoped: leave namespace='d' out"):
+        nodes.events(namespace="d")
 
 
 @pytest.mark.parametrize("seconds", ["5", -1, True, float("nan")])
@@ -476,3 +306,53 @@ async def test_what_is_of_the_wrong_type_is_refused_at_the_call() -> None:
         ):
             with pytest.raises(InvalidOption, match=message):
                 await wait
+
+
+@pytest.mark.parametrize("raised", [asyncio.CancelledError, StopIteration, StopAsyncIteration])
+@pytest.mark.parametrize("of", ["transform", "indexer", "where", "model"])
+async def test_what_the_loop_would_misread_is_an_exception_like_any_other(of: str, raised: type[BaseException]) -> None:
+    """It sets the object aside, or ends the one subscription with an error; it stops no informer, and looks like no end."""
+
+    def bad(_: object) -> Any:
+        raise raised
+
+    @dataclass
+    class Model:
+        name: str = ""
+
+        def __post_init__(self) -> None:
+            raise raised
+
+    options: dict[str, dict[str, Any]] = {
+        "transform": {"transform": bad},
+        "indexer": {"indexers": {"i": bad}},
+        "model": {"model": Model},
+    }
+    script = Script().snapshot(1)
+    async with Running(script, **options.get(of, {})) as informer:
+        await informer.wait_for_cache_sync()
+        events = informer.events(where=bad if of == "where" else None, replay=False)
+        others = informer.events(replay=False)
+        script.send(line("ADDED", pod("a", 2)))
+        await asyncio.sleep(1)
+        assert informer.status.state is InformerState.LIVE
+        assert [type(await anext(each)) for each in (events, others)] == [Synced, Synced]
+        if of == "where":
+            assert isinstance(await anext(others), Added)
+            with pytest.raises(RuntimeError, match=f"raised {raised.__name__}"):
+                await anext(events)
+        else:
+            aside = informer.quarantine["d/a"]
+            assert f"raised {raised.__name__}" in str(aside.error)
+            assert "test_informer.py" in aside.where
+
+
+@pytest.mark.parametrize("wrong", [5, [], "object"])
+async def test_a_transform_that_gives_no_object_is_told_so(wrong: Any) -> None:
+    script = Script().snapshot(1, pod("a", 1))
+    async with Running(script, transform=lambda _: wrong) as informer:
+        await informer.wait_for_cache_sync()
+        error = informer.quarantine["d/a"].error
+        assert (
+            str(error) == f"transform gives the object as a dict, or None to leave it out, not {type(wrong).__name__}"
+        )

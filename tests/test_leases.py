@@ -65,8 +65,7 @@ async def test_the_watch_ends_with_the_lease(server: ApiServer, factory: SharedI
         assert server.open_watches("pods") == 1
     await server.wait_for_watches(0, "pods")
     assert pods.is_stopped
-    assert factory._informers == {}
-    assert factory._specs == {}
+    assert len(factory._registry) == 0
 
 
 async def test_the_last_of_several_users_ends_it_and_the_longest_linger_counts(factory: SharedInformerFactory) -> None:

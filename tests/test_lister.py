@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -126,3 +126,21 @@ def test_every_read_makes_views_of_its_own(lister: Lister[KubeObject]) -> None:
         assert again is not None
         assert again is not mine
         assert again["data"] == {"mutable": []}
+
+
+@pytest.mark.parametrize("wrong", [5, b"a", ("n", "a"), None])
+def test_what_is_no_name_is_refused_by_name(lister: Lister[KubeObject], wrong: Any) -> None:
+    """And not with whatever error Python has for it, nor taken for the name of nothing."""
+    with pytest.raises(InvalidOption, match="name is an object's name, or a key such as 'default/web', not "):
+        lister.get(wrong)
+    with pytest.raises(InvalidOption, match="name is an object's name"):
+        lister.namespace("n").get(wrong)
+    with pytest.raises(InvalidOption, match="value is one of an index's, which are strings, not "):
+        lister.by_index("tier", wrong)
+
+
+@pytest.mark.parametrize("wrong", [5, b"n", ["n"]])
+def test_what_is_no_namespace_is_refused_by_name(lister: Lister[KubeObject], wrong: Any) -> None:
+    for read in (lambda: lister.get("a", wrong), lambda: lister.list(wrong), lambda: lister.namespace(wrong)):
+        with pytest.raises(InvalidOption, match="namespace is one namespace, or None for all of them, not "):
+            read()

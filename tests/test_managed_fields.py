@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from aioinformer import managed_fields
 from aioinformer.batches import Delta
 from aioinformer.managed_fields import without_managed_fields
-from aioinformer.objects import KubeObject, UncutRecord
 from aioinformer.wire import decode_event
 from benchmarks.pods import encoded, pod
 
@@ -27,7 +26,7 @@ class Fields(msgspec.Struct):
 def cut_out(raw: bytes) -> bytes:
     """An object without its managedFields."""
     value = msgspec.json.decode(raw, type=Fields).metadata.managedFields
-    return without_managed_fields(raw, len(value))
+    return without_managed_fields(raw, 0, len(raw), value)
 
 
 VALUES = st.recursive(
@@ -47,12 +46,16 @@ MANAGED_FIELDS: st.SearchStrategy[Any] = (
 
 @st.composite
 def objects_with_managed_fields(draw: st.DrawFn) -> dict[str, object]:
-    """Objects whose fields, and those of their metadata, come in any order, with copies of what is to be cut elsewhere."""
+    """Objects whose fields, and those of their metadata, come in any order, with copies of what is to be cut elsewhere.
+
+    In metadata these are text, as all is in Kubernetes's that can be chosen freely.
+    """
     managed = draw(MANAGED_FIELDS)
     others = st.sampled_from(["name", "annotations", 'x"managedFields', "ownerReferences", "labels"])
-    metadata = draw(
-        st.dictionaries(others, VALUES | st.just({"managedFields": managed}) | st.just(managed), max_size=3)
-    )
+    copied = st.just(json.dumps(managed)) | st.just(json.dumps({"managedFields": managed}))
+    texts = st.sampled_from(["", "{", "}", '"managedFields":[]', "é", '\\"']) | copied
+    maps = st.dictionaries(st.sampled_from(["managedFields", 'x"managedFields', "a"]), texts, max_size=2)
+    metadata = draw(st.dictionaries(others, texts | maps | st.lists(maps, max_size=2), max_size=3))
     names = draw(st.permutations([*metadata, "managedFields"]))
     metadata = {name: metadata.get(name, managed) for name in names}
     rest = st.sampled_from(["kind", "apiVersion", "data", "spec", 'x"metadata'])
@@ -86,8 +89,12 @@ def test_an_object_without_managed_fields_is_the_same_but_for_these(
         (b'{"metadata":{"a":1,"managedFields":null,"b":2}}', b'{"metadata":{"a":1,"b":2}}'),
         (b'{"data":{"a":"{"},"metadata":{"a":1,"managedFields":[]}}', b'{"data":{"a":"{"},"metadata":{"a":1}}'),
         (
-            b'{"metadata":{"annotations":{"managedFields":[]},"managedFields":[]}}',
-            b'{"metadata":{"annotations":{"managedFields":[]}}}',
+            b'{"data":{"metadata":{"managedFields":[]}},"metadata":{"managedFields":[]}}',
+            b'{"data":{"metadata":{"managedFields":[]}},"metadata":{}}',
+        ),
+        (
+            b'{"metadata":{"annotations":{"managedFields":"[]"},"managedFields":[]}}',
+            b'{"metadata":{"annotations":{"managedFields":"[]"}}}',
         ),
         (
             b'{"metadata":{"labels":{"managedFields":"a"},"managedFields":[{"manager":"kubectl-client-side-apply"}]}}',
@@ -117,15 +124,23 @@ def test_where_managed_fields_stand_as_kubernetes_writes_them_nothing_is_parsed(
     assert cut_out(raw) == encoded(document)
 
 
-def test_an_uncut_record_reads_as_one_that_is_cut() -> None:
-    """Whoever reads it never sees the fields; ``cut`` makes that final, and ``repr`` shows no body."""
-    delta = decode_event(b'{"type":"ADDED","object":%b}' % encoded(pod(1)))
-    assert isinstance(delta, Delta)
-    record = delta.record
-    assert isinstance(record, UncutRecord)
+def test_they_are_cut_out_of_the_middle_of_a_stream_and_a_kind_is_put_before() -> None:
+    """Nothing before and behind the object is looked at."""
     document = pod(1)
+    raw = encoded(document)
+    value = msgspec.json.decode(raw, type=Fields).metadata.managedFields
     del document["metadata"]["managedFields"]
-    assert record.raw == record.cut().raw == encoded(document)
-    assert KubeObject(record) == KubeObject(record.cut())
-    assert (record.namespace, record.name) == (document["metadata"]["namespace"], document["metadata"]["name"])
-    assert "sha256" not in repr(record)
+    buffer = raw + b"\n" + raw + b'{"metadata":{"managedFields":[]}}'
+    start = len(raw) + 1
+    cut = without_managed_fields(buffer, start, start + len(raw), value, b'{"a":1,')
+    assert cut == b'{"a":1,' + encoded(document)[1:]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_whoever_asks_for_them_gets_them(*, keep: bool) -> None:
+    delta = decode_event(b'{"type":"ADDED","object":%b}' % encoded(pod(1)), keep_managed_fields=keep)
+    assert isinstance(delta, Delta)
+    document = pod(1)
+    if not keep:
+        del document["metadata"]["managedFields"]
+    assert delta.record.raw == encoded(document)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,7 @@ from aioinformer import (
 )
 from aioinformer.informer import Informer
 from aioinformer.options import InformerSpec
-from tests.test_informer import PODS, Running, Script, line, pod
+from tests.scripted_informer import PODS, Running, Script, line, pod
 
 if TYPE_CHECKING:
     from aioinformer import KubeObject, Merged, Tagged
@@ -213,3 +214,57 @@ async def test_an_informer_that_has_not_been_started_says_so() -> None:
     informer: Informer[Any] = Informer(InformerSpec(PODS))
     with pytest.raises(NotRunning):
         await anext(merge(informer))
+
+
+async def test_a_source_resyncs_while_another_never_rests() -> None:
+    """Each on its own period, not when all are idle at once."""
+    one, two = Script().snapshot(9), Script().snapshot(9, pod("b", 1))
+    async with Running(one) as busy, Running(two) as quiet:
+        await asyncio.gather(busy.wait_for_cache_sync(), quiet.wait_for_cache_sync())
+        merged = merge(busy, quiet.events(resync=10))
+        resynced: list[float] = []
+        for version in range(10, 60):
+            one.send(line("ADDED", pod(f"a{version}", version)), line("ADDED", pod(f"z{version}", version + 1000)))
+            await asyncio.sleep(1)
+            while True:  # at least one more event always waits
+                tagged = await anext(merged)
+                if tagged.event.type == "RESYNCED":
+                    resynced.append(asyncio.get_running_loop().time())
+                elif not isinstance(tagged.event, Synced) and tagged.event.key == f"d/a{version}":
+                    break
+        assert len(resynced) == 4
+        assert {round(later - sooner) for sooner, later in pairwise(resynced)} == {10}
+
+
+async def test_what_a_merge_has_taken_from_its_sources_still_waits() -> None:
+    """In the sources' own ``pending``, and once in the merge's, until the consumer gets it."""
+    one, two = Script().snapshot(9), Script().snapshot(9)
+    async with Running(one) as a, Running(two) as b:
+        await asyncio.gather(a.wait_for_cache_sync(), b.wait_for_cache_sync())
+        merged = merge(a, b)
+        await taken(merged, 2)
+        waiting = asyncio.ensure_future(anext(merged))
+        await asyncio.sleep(1)
+        one.send(line("ADDED", pod("a", 10)))
+        two.send(line("ADDED", pod("b", 10)))
+        first = await waiting
+        assert (a.status.pending, b.status.pending, merged.pending) in {((0,), (1,), 1), ((1,), (0,), 1)}
+        (second,) = await taken(merged, 1)
+        assert {told(first), told(second)} == {"d/a", "d/b"}
+        assert (a.status.pending, b.status.pending, merged.pending) == ((0,), (0,), 0)
+
+
+async def test_its_consumer_is_that_of_every_source() -> None:
+    """While it waits and while it works; ``settle`` relies on it."""
+    one, two = Script().snapshot(9), Script().snapshot(9)
+    async with Running(one) as a, Running(two) as b:
+        await asyncio.gather(a.wait_for_cache_sync(), b.wait_for_cache_sync())
+        merged = merge(a, b)
+        await taken(merged, 2)
+        me = asyncio.current_task()
+        assert [s.consumer for informer in (a, b) for s in informer.subscriptions] == [me, me]
+        other = asyncio.ensure_future(anext(merged))
+        await asyncio.sleep(1)
+        one.send(line("ADDED", pod("a", 10)))
+        await other
+        assert [s.consumer for informer in (a, b) for s in informer.subscriptions] == [other, other]

@@ -275,3 +275,20 @@ async def test_a_removal_that_cannot_be_decoded_stops_no_strict_informer() -> No
         server._told(line("DELETED", gone))
         await asyncio.sleep(1)
         assert (keys(informer), informer.status.state) == ({"d/b"}, "live")
+
+
+async def test_the_status_has_the_lag_of_each_subscription() -> None:
+    """In the order of ``pending`` and of ``informer.subscriptions``."""
+    server = PodServer("a")
+    async with Mirroring(server) as informer:
+        slow, quick = informer.events(replay=False), informer.events(replay=False)
+        await anext(slow)
+        await anext(quick)
+        server.put("b")
+        await asyncio.sleep(3)
+        await anext(quick)
+        shown = zip(informer.subscriptions, informer.status.lag, informer.status.pending, strict=True)
+        told = {subscription: (round(lag), pending) for subscription, lag, pending in shown}
+        assert told == {slow: (3, 1), quick: (0, 0)}
+        await slow.aclose()
+        assert informer.status.lag == (0.0,)

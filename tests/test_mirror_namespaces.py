@@ -10,6 +10,7 @@ import pytest
 
 from aioinformer import (
     CacheSyncError,
+    Failure,
     Forbidden,
     Informer,
     InformerState,
@@ -239,3 +240,33 @@ async def test_a_namespace_without_the_resource_is_a_degraded_one() -> None:
     async with it:
         await it.informer.wait_for_cache_sync(timeout=5)
         assert it.states() == {"a": "live", "b": "missing"}
+
+
+async def test_a_failure_says_which_namespace_is_concerned() -> None:
+    """The hook gets each one's own; the counters are of all of them, and survive a change of scope."""
+    heard: list[Failure] = []
+    async with Following("a", "b", on_error=heard.append) as it:
+        await it.informer.wait_for_cache_sync()
+        it["b"].refusal = Forbidden(403)
+        it["b"].cut()
+        await asyncio.sleep(2)
+        assert [(f.namespace, f.informer, f.decision.value) for f in heard] == [
+            ("b", "pods.v1 in b", "resume"), ("b", "pods.v1 in b", "park"),
+        ]  # fmt: skip
+        await it.informer.rescope(namespaces="a")
+        assert it.informer.status.failures == {"resume": 1, "park": 1}
+        assert it.informer.status.name == "pods.v1 in a"
+
+
+async def test_what_was_counted_of_a_namespace_stays_counted_when_it_is_left() -> None:
+    """A counter that fell would look like a restart of the process."""
+    async with Following("a", "b") as it:
+        await it.informer.wait_for_cache_sync()
+        it["b"].expire()
+        await asyncio.sleep(30)
+        before = it.informer.status
+        assert (before.restarts, before.failures) == (1, {"relist": 1})
+        await it.informer.rescope(namespaces="a")
+        after = it.informer.status
+        assert (after.restarts, after.failures) == (1, {"relist": 1})
+        assert sum(after.requests.values()) >= sum(before.requests.values())

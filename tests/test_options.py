@@ -8,10 +8,11 @@ import pytest
 from kubernetes_asyncio.client import V1Pod
 
 from aioinformer.errors import InvalidOption
-from aioinformer.objects import Fresh, KubeObject, Record
-from aioinformer.options import BUILT, InformerSpec, ModelView, check_seconds, index_function, namespace_scope
+from aioinformer.objects import KubeObject, Record
+from aioinformer.options import InformerSpec, check_seconds, namespace_scope
 from aioinformer.resource import GroupVersionResource, ResourceName
 from aioinformer.selectors import LabelSelector
+from aioinformer.shapes import BUILT, ModelView, index_function
 
 if TYPE_CHECKING:
     from aioinformer.store import Admission, IndexFunction
@@ -248,7 +249,7 @@ def test_an_object_that_its_model_can_hold_is_admitted_as_it_is() -> None:
     assert admit(WEB) is WEB
 
 
-def transformed(record: Fresh, transform: Any, **options: Any) -> Fresh | None:
+def transformed(record: Record, transform: Any, **options: Any) -> Record | None:
     admit = admission_of(spec(transform=transform, **options))
     assert admit is not None
     return admit(record)

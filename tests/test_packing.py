@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioinformer import compression, packing
+from aioinformer.burst import BURST
 from aioinformer.compression import Codec
+from aioinformer.dense import PackedRecord, head
 from aioinformer.objects import KubeObject, Record
-from aioinformer.packing import BURST, LARGEST, WORTHWHILE, PackedRecord, Packer, head
+from aioinformer.packing import LARGEST, WORTHWHILE, Packer
 from benchmarks.pods import encoded, pod
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ class TestPackedRecord:
         key = f"{namespace}/{name.replace('/', '')}"
         record = Record(key, uid, version, {"a": "b"}, raw)
         blob = head(uid, version) + self.codec.compress(raw)
-        found = PackedRecord(key, record.labels, self.codec, blob)
+        found = PackedRecord(key, record.labels, blob, self.codec)
         for field in ("key", "uid", "resource_version", "labels", "raw", "namespace", "name"):
             assert getattr(found, field) == getattr(record, field)
 
@@ -216,8 +218,8 @@ class TestBadInput:
         assert packer.pack("n/a", Record("n/a", "", "", {}, b"{ }")) is None
 
     def test_an_object_is_packed_up_to_a_size_that_holds_up_nobody(self, packer: Packer) -> None:
-        assert packer.wants(Record("n/a", "", "", {}, b"x" * LARGEST))
-        assert not packer.wants(Record("n/a", "", "", {}, b"x" * (LARGEST + 1)))
+        assert packer.size(Record("n/a", "", "", {}, b"x" * LARGEST)) == LARGEST
+        assert packer.size(Record("n/a", "", "", {}, b"x" * (LARGEST + 1))) == 0
         large = Record("n/a", "", "", {}, json.dumps({"data": "x" * (LARGEST - 100)}).encode())
         assert packed(packer, large).raw == large.raw
 
@@ -226,12 +228,12 @@ class TestBadInput:
     ) -> None:
         monkeypatch.setattr(compression, "zstd", None)
         packer = Packer()
-        assert (packer.mode, packer.wants(pods(1)[0])) == ("plain", False)
+        assert (packer.mode, packer.size(pods(1)[0])) == ("plain", 0)
         assert packer.note == "no compression on this platform: zstandard cannot be imported"
 
     def test_whoever_asks_for_plain_gets_it_without_a_note(self) -> None:
         packer = Packer("plain")
-        assert (packer.mode, packer.wants(pods(1)[0]), packer.note, packer.ratio) == ("plain", False, "", None)
+        assert (packer.mode, packer.size(pods(1)[0]), packer.note, packer.ratio) == ("plain", 0, "", None)
 
     def test_a_compressor_that_fails_is_told_of_and_replaced_when_there_is_enough_again(
         self, packer: Packer, monkeypatch: pytest.MonkeyPatch

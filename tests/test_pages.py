@@ -177,6 +177,16 @@ def test_odd_lists(body: bytes, size: int) -> None:
     assert in_parts(body, size) == whole(body)
 
 
+@pytest.mark.parametrize("size", [50, 1000, 100_000])
+def test_items_of_very_different_lengths_all_come_out(size: int) -> None:
+    """Long ones first, so that the next short ones are taken for a part of one."""
+    lengths = [5000] * 5 + [10] * 50 + [5000] * 3 + [10, 2000] * 20
+    items = [{"metadata": {"name": f"a{n}", "labels": {"a": "x" * length}}} for n, length in enumerate(lengths)]
+    body = dumps({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items}, COMPACT, None)
+    assert in_parts(body, size) == whole(body)
+    assert len(whole(body)[0]) == len(lengths)
+
+
 def test_one_item_nested_too_deep_to_tell_where_it_ends_spoils_nothing() -> None:
     body = pod_list(POD % 1, nested(20_000), POD % 3)
     found = in_parts(body, 5000)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aioinformer import staging
 from aioinformer.batches import Change, Delta, Deltas, SnapshotPage, Undecodable
-from aioinformer.objects import Fresh, Record, Stored, key_of
+from aioinformer.objects import Record, Stored, key_of
 from aioinformer.staging import within
 from aioinformer.store import SLICE, Store
 
@@ -48,7 +48,7 @@ def by_colour(r: Stored) -> Iterable[str]:
     return [r.labels["colour"]] if "colour" in r.labels else []
 
 
-def leave_out_red(r: Fresh) -> Fresh | None:
+def leave_out_red(r: Record) -> Record | None:
     return None if r.labels.get("colour") == "red" else r
 
 

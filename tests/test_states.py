@@ -139,7 +139,7 @@ async def test_cancelling_a_pending_step_loses_nothing() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(5):
                 await anext(states)
-        assert not informer._bell._waiters
+        assert not informer._mirror.bell._waiters
         await informer.aclose()
         assert await anext(states) == "stopped"
 

@@ -18,7 +18,9 @@ from aioinformer.errors import (
     ResourceExpired,
     Unauthorized,
 )
+from aioinformer.failures import Failure, Reporter
 from aioinformer.listwatch import InitialList, ListWatch, Step
+from aioinformer.resource import GroupVersionResource
 from aioinformer.status import STALE_AFTER, InformerState, InformerStatus, Monitor
 
 if TYPE_CHECKING:
@@ -32,7 +34,9 @@ class Driven:
         self.now = 100.0
         self.changes = 0
         self.machine = ListWatch(Random(1), initial_list=initial_list)
-        self.monitor = Monitor("pods.v1 in n", self.machine, lambda: self.now, self.changed)
+        self.told: list[Failure] = []
+        reporter = Reporter(GroupVersionResource("", "v1", "pods"), self.told.append)
+        self.monitor = Monitor("pods.v1 in n", self.machine, lambda: self.now, self.changed, reporter, "n")
 
     def changed(self) -> None:
         self.changes += 1
@@ -225,7 +229,7 @@ class TestLog:
         [line] = caplog.records
         assert line.levelno == logging.WARNING
         text = line.getMessage()
-        for part in ("pods.v1 in n", "no list for you", str(step.after), f"{step.pause:.1f} s", "failure 1"):
+        for part in ("pods.v1 in n", "no list for you", "next: park", f"{step.pause:.1f} s", "failure 1"):
             assert part in text
 
     def test_falling_back_to_pages_is_a_warning(self, caplog: pytest.LogCaptureFixture) -> None:

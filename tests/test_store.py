@@ -8,10 +8,10 @@ import pytest
 from aioinformer.batches import Change, Delta, Deltas, SnapshotPage, Undecodable
 from aioinformer.errors import InvalidOption
 from aioinformer.store import SLICE, Store
-from tests.stored import admit, by_value, commit, gone, page, put, record, snapshot
+from tests.stored import admit, by_value, commit, gone, page, plain, put, record, snapshot
 
 if TYPE_CHECKING:
-    from aioinformer.objects import Fresh, Stored
+    from aioinformer.objects import Record, Stored
 
 
 class TestEvents:
@@ -102,10 +102,10 @@ class TestSnapshots:
         assert store.by_index("value", "x") == [one]
 
     def test_an_unchanged_object_is_not_admitted_or_indexed_again(self) -> None:
-        admitted: list[Fresh] = []
+        admitted: list[Record] = []
         indexed: list[Stored] = []
 
-        def remember(r: Fresh) -> Fresh:
+        def remember(r: Record) -> Record:
             admitted.append(r)
             return r
 
@@ -131,7 +131,9 @@ class TestSnapshots:
         store.stage(page(record("a", values="x"), record("b", values="z")))
         store.stage(page(final))
         store.stage(SnapshotPage([Delta(deleted=True, record=record("b"))]))
-        assert commit(store) == [Change("n/a", None, final)]
+        [change] = commit(store)
+        assert change.new is not None
+        assert (change.key, change.old, plain(change.new)) == ("n/a", None, final)
         assert store.index_values("value") == ["y"]
 
     def test_an_object_that_went_back_to_what_the_cache_holds_is_unchanged(self) -> None:
@@ -286,7 +288,7 @@ class TestDistrust:
     def test_whether_a_distrusted_object_is_left_out_is_asked_again(self) -> None:
         asked: list[str] = []
 
-        def leave_out(r: Fresh) -> None:
+        def leave_out(r: Record) -> None:
             asked.append(r.key)
 
         store = Store(admit=leave_out)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from aioinformer.batches import Change, Delta, Deltas, SnapshotPage, Undecodable
-from aioinformer.objects import Fresh, Record, Stored, key_of
+from aioinformer.objects import Record, Stored, key_of
 from aioinformer.store import Store
+from tests.stored import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +31,7 @@ def late(r: Stored) -> Iterable[str]:
     return [r.name]
 
 
-def admit(r: Fresh) -> Fresh | None:
+def admit(r: Record) -> Record | None:
     match r.labels["fault"]:
         case "admit":
             raise ValueError("cannot be taken in")
@@ -96,13 +97,13 @@ class StoreMachine(RuleBasedStateMachine):
     def replay(self, changes: list[Change], before: dict[str, Record], after: dict[str, Record]) -> None:
         state: dict[str, Stored] = dict(before)
         for change in changes:
-            assert change.old is state.get(change.key)
+            assert (None if change.old is None else plain(change.old)) == state.get(change.key)
             assert change.old is not change.new
             if change.new is None:
                 del state[change.key]
             else:
                 assert change.old is None or change.old.uid == change.new.uid
-                state[change.key] = change.new
+                state[change.key] = plain(change.new)
         assert state == after
 
     @precondition(lambda self: self.staged is None)
@@ -169,8 +170,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     def agrees_with(self, table: dict[str, Record]) -> None:
         store = self.store
-        assert {r.key: r for r in store.records()} == table
-        assert all(store.get(key) is r for key, r in table.items())
+        assert {r.key: plain(r) for r in store.records()} == table
+        assert all((r := store.get(key)) is not None and plain(r) == table[key] for key in table)
         for namespace in ("", "n", "m"):
             expected = {key for key, r in table.items() if r.namespace == namespace}
             assert {r.key for r in store.records(namespace)} == set(store.keys(namespace)) == expected

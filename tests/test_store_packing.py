@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from aioinformer import compression, packing, table
-from aioinformer import store as store_module
+from aioinformer import burst, compression, packing, table
 from aioinformer.batches import Delta, Deltas, SnapshotPage
 from aioinformer.compression import Codec
-from aioinformer.objects import KubeObject, Record, Stored, UncutRecord, digest
-from aioinformer.packing import LARGEST, PackedRecord
+from aioinformer.dense import PackedRecord
+from aioinformer.objects import KubeObject, Record, Stored, digest
+from aioinformer.packing import LARGEST
 from aioinformer.store import Store
 from aioinformer.wire import decode_event
 from benchmarks.pods import encoded, modified, pod
@@ -45,7 +45,7 @@ def off_the_wire(document: dict[str, Any]) -> Record:
     """Each time with strings and bytes of its own, as from a connection."""
     delta = decode_event(b'{"type":"ADDED","object":%b}' % encoded(document))
     assert isinstance(delta, Delta)
-    return delta.record.cut() if isinstance(delta.record, UncutRecord) else delta.record
+    return delta.record
 
 
 def pods(count: int) -> list[Record]:
@@ -162,7 +162,7 @@ def test_what_a_snapshot_brings_is_packed_while_it_is_staged() -> None:
 class TestBounds:
     def test_a_burst_leaves_no_more_waiting_than_its_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Whoever packs as long as the store is pressed, as the applier does, keeps it within that and a slice."""
-        monkeypatch.setattr(store_module, "BURST", 100_000)
+        monkeypatch.setattr(burst, "BURST", 100_000)
         monkeypatch.setattr(packing, "BURST", 100_000)
         cache, records = Store(), pods(300)
         for start in range(0, 300, 20):
@@ -258,7 +258,7 @@ class TestBadInput:
 
         monkeypatch.setattr(Codec, "compress", fail)
         monkeypatch.setattr(packing, "BURST", 200_000)
-        monkeypatch.setattr(store_module, "BURST", 200_000)
+        monkeypatch.setattr(burst, "BURST", 200_000)
         cache, records = Store(), pods(300)
         for record in records:
             cache.apply(put(record))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,9 @@ from aioinformer.errors import InformerError, SubscriptionLagged
 from aioinformer.events import Added, Resynced, Synced, Updated
 from aioinformer.subscription import BATCH, SOME
 from tests.subscribed import Cache, record, turns
+
+if TYPE_CHECKING:
+    from aioinformer.objects import Stored
 
 
 @pytest.mark.looptime
@@ -147,3 +151,55 @@ async def test_other_tasks_get_their_turns_though_everything_is_there() -> None:
         pass
     task.cancel()
     assert others > 0
+
+
+async def test_a_model_that_raises_in_the_middle_of_a_batch_loses_no_other_event() -> None:
+    """What came before it comes first, then what it raised, as its consumer's own exception; then what comes after."""
+    cache = Cache()
+    events = cache.events()
+
+    def only_good(record: Stored) -> Stored:
+        if record.name.startswith("bad"):
+            raise ValueError(record.name)
+        return record
+
+    events._view = only_good
+    batches = events.batches()
+    cache.put(*(record(name) for name in ("a", "b", "bad1", "bad2", "c")))
+    told: list[str] = []
+    for _ in range(4):
+        try:
+            told += [event.type if isinstance(event, Synced) else event.key for event in await anext(batches)]
+        except ValueError as error:
+            told.append(str(error))
+    assert told == ["SYNCED", "n/a", "n/b", "bad1", "bad2", "n/c"]
+    assert events.pending == 0
+
+
+async def test_what_was_raised_comes_out_also_of_a_plain_iteration() -> None:
+    """Whoever goes on by single events instead."""
+    cache = Cache()
+    events = cache.events(replay=False)
+    await anext(events)
+    events._view = lambda record: {"a": record}[record.name]
+    cache.put(record("a"), record("bad"), record("a", 2))
+    assert len(events.take(5)) == 1
+    with pytest.raises(KeyError, match="bad"):
+        await anext(events)
+    assert (await anext(events)).type == "UPDATED"
+
+
+@pytest.mark.looptime
+async def test_resync_is_not_put_off_by_taking() -> None:
+    """``take`` begins a round that is due, as ``anext`` does."""
+    cache = Cache(record("a"))
+    events = cache.events(resync=10)
+    events.now = asyncio.get_running_loop().time
+    assert [event.type for event in events.take(9)] == ["ADDED", "SYNCED"]
+    await asyncio.sleep(9)
+    assert events.take(9) == []
+    await asyncio.sleep(2)
+    assert [event.type for event in events.take(9)] == ["RESYNCED"]
+    await events.aclose()
+    await asyncio.sleep(20)
+    assert events.take(9) == []

@@ -9,8 +9,9 @@ import pytest
 from aioinformer import packing
 from aioinformer import table as table_module
 from aioinformer.compression import Codec
+from aioinformer.dense import PackedRecord
 from aioinformer.objects import Record, key_of
-from aioinformer.packing import PackedRecord, Packer
+from aioinformer.packing import Packer
 from aioinformer.table import SLICE, Index, Table
 from benchmarks.pods import encoded, pod
 

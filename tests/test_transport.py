@@ -12,7 +12,7 @@ from aioinformer.errors import ConfigurationError, MalformedResponse, NetworkErr
 from aioinformer.transport import Transport
 
 if TYPE_CHECKING:
-    from aioinformer.transport import ResponseBody
+    from aioinformer.reflector import Body
     from tests.conftest import ClientOf, Serve
 
 PATH = "/api/v1/pods"
@@ -22,7 +22,7 @@ async def empty_list(request: web.Request) -> web.Response:
     return web.json_response({"kind": "PodList", "items": []})
 
 
-async def drained(body: ResponseBody) -> None:
+async def drained(body: Body) -> None:
     while await body.read():
         pass
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,6 @@ from aioinformer.transport import (
     Transport,
     keepalive_socket,
 )
-from tests.security.certificates import Certificates, made_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -314,9 +312,10 @@ class TestUnauthorized:
 
 class TestConnections:
     async def test_sockets_find_out_that_the_other_side_is_gone(self, serve: Serve, client_of: ClientOf) -> None:
-        async with Transport(client_of(await serve(endless))) as transport, transport.get(PATH) as body:
-            protocol: Any = body._content._protocol
-            each = protocol.transport.get_extra_info("socket")
+        async with Transport(client_of(await serve(endless))) as transport, transport.get(PATH):
+            (connection,) = transport._connector._receivers
+            assert connection.transport is not None
+            each = connection.transport.get_extra_info("socket")
             assert each.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
             if hasattr(socket, "TCP_KEEPIDLE"):
                 assert each.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == KEEPALIVE_IDLE
@@ -378,56 +377,3 @@ class TestConnections:
             with pytest.raises(NetworkError):
                 await transport.read(PATH)
         assert len(proxied.requests) == 2
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return made_in(tmp_path_factory.mktemp("certificates"))
-
-
-class TestTLS:
-    async def test_the_server_is_verified_with_the_clients_authority(
-        self, serve: Serve, client_of: ClientOf, certificates: Certificates
-    ) -> None:
-        url = await serve(empty_list, tls=certificates.server("IP:127.0.0.1"))
-        async with Transport(client_of(url, ssl_ca_cert=certificates.authority)) as transport:
-            assert await transport.read(PATH)
-        async with Transport(client_of(url)) as transport:
-            with pytest.raises(NetworkError, match="certificate verify failed"):
-                await transport.read(PATH)
-
-    async def test_verification_is_off_where_the_client_has_it_off(
-        self, serve: Serve, client_of: ClientOf, certificates: Certificates
-    ) -> None:
-        url = await serve(empty_list, tls=certificates.server("DNS:elsewhere.invalid"))
-        async with Transport(client_of(url, verify_ssl=False)) as transport:
-            assert await transport.read(PATH)
-
-    async def test_the_clients_tls_server_name_is_asked_for_and_verified(
-        self, serve: Serve, client_of: ClientOf, certificates: Certificates
-    ) -> None:
-        context, asked = certificates.server("DNS:kubernetes.invalid"), list[str | None]()
-        context.sni_callback = lambda _socket, name, _context: asked.append(name)
-        url = await serve(empty_list, tls=context)
-        authority = certificates.authority
-        named = client_of(url, ssl_ca_cert=authority, tls_server_name="kubernetes.invalid")
-        async with Transport(named) as transport:
-            assert await transport.read(PATH)
-        assert asked == ["kubernetes.invalid"]
-        async with Transport(client_of(url, ssl_ca_cert=authority)) as transport:
-            with pytest.raises(NetworkError, match="certificate"):
-                await transport.read(PATH)
-
-    async def test_the_clients_certificate_is_shown(
-        self, serve: Serve, client_of: ClientOf, certificates: Certificates
-    ) -> None:
-        context = certificates.server("IP:127.0.0.1")
-        context.verify_mode = ssl.CERT_REQUIRED
-        url = await serve(empty_list, tls=context)
-        certificate, key = certificates.sign("somebody", "DNS:somebody.invalid")
-        identified = client_of(url, ssl_ca_cert=certificates.authority, cert_file=certificate, key_file=key)
-        async with Transport(identified) as transport:
-            assert await transport.read(PATH)
-        async with Transport(client_of(url, ssl_ca_cert=certificates.authority)) as transport:
-            with pytest.raises(NetworkError):
-                await transport.read(PATH)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from aioinformer import packing, store
+from aioinformer import burst, packing
 from aioinformer.applier import Applier, Part
 from aioinformer.batches import Batch, Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage
 from aioinformer.events import Updated
@@ -250,7 +250,7 @@ async def test_letting_go_of_a_snapshot_that_was_broken_off_takes_turns() -> Non
 
 async def test_packing_takes_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "WORTHWHILE", 10_000)
-    monkeypatch.setattr(store, "BURST", 0)
+    monkeypatch.setattr(burst, "BURST", 0)
     cache = Cache("compressed")
     if cache.store.storage.mode == "plain":
         pytest.skip("no compression on this platform")

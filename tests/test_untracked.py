@@ -10,8 +10,8 @@ import pytest
 
 from aioinformer import packing
 from aioinformer.batches import Change, Delta, Deltas
-from aioinformer.objects import Record, UncutRecord
-from aioinformer.packing import PackedRecord
+from aioinformer.dense import PackedRecord
+from aioinformer.objects import Record
 from aioinformer.store import Store
 from aioinformer.wire import decode_event, decode_item
 
@@ -62,13 +62,12 @@ def tracked_by(make: Any) -> tuple[Any, int]:
 
 
 def test_records_and_deltas_are_untracked() -> None:
-    uncut = delta(1)
-    assert isinstance(uncut.record, UncutRecord)
+    event = delta(1)
     item = decode_item(json.dumps(document(1)).encode(), keep_managed_fields=True)
     assert isinstance(item, Delta)
     assert isinstance(item.record, Record)
-    change = Change("n/pod-1", uncut.record, item.record)
-    for each in (uncut, uncut.record, uncut.record.cut(), item, item.record, change):
+    change = Change("n/pod-1", event.record, item.record)
+    for each in (event, event.record, item, item.record, change):
         assert not gc.is_tracked(each)
 
 

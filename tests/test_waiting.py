@@ -13,7 +13,7 @@ from aioinformer.conditions import condition, deleted, exists, rolled_out, satis
 from aioinformer.informer import Informer
 from aioinformer.options import InformerSpec
 from aioinformer.waiting import until_all_reach
-from tests.test_informer import PODS, Running, Script, bookmark, line, pod
+from tests.scripted_informer import PODS, Running, Script, bookmark, line, pod
 
 pytestmark = pytest.mark.looptime
 

@@ -25,7 +25,7 @@ from aioinformer import indexers as by
 from aioinformer.informer import Informer
 from aioinformer.options import InformerSpec
 from aioinformer.writing import REMEMBERED
-from tests.test_informer import PODS, Running, Script, bookmark, line, pod
+from tests.scripted_informer import PODS, Running, Script, bookmark, line, pod
 
 pytestmark = pytest.mark.looptime
 
@@ -117,6 +117,8 @@ async def test_what_was_deleted_is_seen_no_more() -> None:
         mine = informer.writing()
         mine.deleted("d/a")
         mine.deleted("d/unknown")
+        with pytest.raises(InvalidOption, match="key is an object's, such as 'default/web'"):
+            mine.deleted(5)  # type: ignore[arg-type]  # the point
         assert [o.name for o in mine] == ["b"]
         assert len(informer) == 2
         script.send(line("DELETED", pod("a", 12)))

@@ -46,7 +46,9 @@ _FIELDS: Mapping[GroupResource, tuple[str, ...]] = {
 }
 _DEFAULTS = {"spec.hostNetwork": "false", "spec.unschedulable": "false", "status.replicas": "0"}
 _TERM = re.compile(r"(.*?)(==|!=|=)(.*)", re.DOTALL)
-_COMMA = re.compile(r"((?:\\.|[^,\\])*)(?:,|$)", re.DOTALL)
+_UNESCAPED = re.compile(r"\\[\\,=]|[^\\,=]", re.DOTALL)
+"""What a value is made of; anything else makes it none."""
+_COMMA = re.compile(r"((?:\\.|[^,\\]|\\$)*)(?:,|$)", re.DOTALL)
 
 
 def field_predicate(
@@ -82,6 +84,9 @@ def _field_term(selector: str, part: str) -> tuple[str, bool, str]:
     if not match:
         raise BadRequestError(f"invalid selector: '{selector}'; can't understand '{part}'")
     path, operator, value = match.groups()
+    fault = _UNESCAPED.sub("", value)
+    if fault:
+        raise BadRequestError(f"invalid selector: {selector!r}: invalid field selector: {fault[:2]!r}")
     return path, operator != "!=", re.sub(r"\\(.)", r"\1", value)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -102,12 +102,15 @@ class Wire:
         self._writers -= {writer, downstream}
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        try:
             while chunk := await reader.read(1 << 16):
                 await self._flowing.wait()
                 writer.write(chunk)
                 await writer.drain()
-        writer.transport.abort()
+        except OSError:
+            pass
+        finally:
+            writer.transport.abort()
 
 
 class Cluster:

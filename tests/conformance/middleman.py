@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from aioinformer.bell import Bell
+from tests.hanging_up import hanging_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -230,8 +231,10 @@ class Middleman:
             changed = {**self.rephrase(query), **(twist.query if twist is not None else {})}
             query = {name: value for name, value in changed.items() if value is not None}
         headers = {name: request.headers[name] for name in WANTED if name in request.headers}
-        async with self._session.get(self._target + request.path, params=query, headers=headers) as upstream:
-            return await self._pass_back(request, upstream, "watch" in query)
+        answered = self._session.get(self._target + request.path, params=query, headers=headers)
+        async with answered as upstream:
+            with hanging_up(upstream):
+                return await self._pass_back(request, upstream, "watch" in query)
 
     async def _pass_back(
         self,

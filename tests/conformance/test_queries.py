@@ -64,6 +64,27 @@ async def test_selectors_from_objects_answer_as_the_server_does(cluster: Cluster
             assert sorted(o.name for o in indexed.list(label_selector=document)) == served, document
 
 
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "metadata.name=a", "metadata.name==a,", ",metadata.name!=a", r"metadata.name=a\,b", "metadata.name=", "metadata.name=a b",
+        "metadata.name", "metadata.name=a,b", "=a", "metadata.name=a, metadata.name=b", "metadata.name=a=b", "metadata.name===a",
+        r"metadata.name=a\n", "metadata.name=a\\", "metadata.name in (a,b)",
+    ],
+)  # fmt: skip
+async def test_a_field_selector_is_refused_at_the_call_just_where_the_server_refuses_it(
+    cluster: Cluster, selector: str
+) -> None:
+    """With the fields that the server supports."""
+    answer = await cluster.request("GET", cluster.path(CONFIGMAPS), None, fieldSelector=selector)
+    try:
+        SharedInformerFactory().informer("configmaps", field_selector=selector)
+        taken = True
+    except InvalidSelector:
+        taken = False
+    assert taken == (answer.get("code") != 400), answer
+
+
 @pytest.mark.only_on("real", reason="the embedded server does not validate what a NetworkPolicy selects")
 async def test_selectors_in_objects_are_refused_as_the_server_refuses_them(cluster: Cluster) -> None:
     """What may stand in an object may be handed to list, and nothing else."""

@@ -18,6 +18,7 @@ from aioinformer import (
     SharedInformerFactory,
     Synced,
     UnknownResource,
+    Updated,
     served,
 )
 from tests.conformance.conftest import Embedded, Real
@@ -73,6 +74,11 @@ class Definition:
             return bool((await self._cluster.request("POST", path, body))["kind"] == "Widget")
 
         await self._cluster.until(is_made)
+
+    async def label(self, name: str, version: str) -> None:
+        """Change an object, by a version that is served."""
+        path = f"/apis/{self.group}/{version}/namespaces/{self._cluster.namespace}/widgets/{name}"
+        await self._cluster.request("PATCH", path, {"metadata": {"labels": {"changed": "yes"}}})
 
     async def is_withdrawn(self, version: str) -> bool:
         return not await self.is_served(version)
@@ -168,7 +174,7 @@ async def test_uninstalling_is_deletes_and_installing_again_a_new_start(
 
 
 async def test_another_served_version_is_followed_without_a_storm(cluster: Cluster, widgets: Definition) -> None:
-    """Objects that remain are not mentioned; the next change comes from the version that is left.
+    """Objects that remain are not mentioned, and stay as they came; the next change comes from the version that is left.
 
     A kube-apiserver goes on serving the watches it has for some minutes, so the connection is cut.
     """
@@ -191,6 +197,16 @@ async def test_another_served_version_is_followed_without_a_storm(cluster: Clust
         assert isinstance(added, Added)
         assert (added.key, added.object.api_version) == (f"{cluster.namespace}/b", f"{widgets.group}/v1")
         assert sorted(o.name for o in informer) == ["a", "b"]
+        unchanged = informer.get("a", cluster.namespace)
+        assert unchanged is not None
+        assert unchanged.api_version == f"{widgets.group}/v1beta1"  # as it came: until it changes
+        await widgets.label("a", "v1")
+        updated = await anext(events)
+        assert isinstance(updated, Updated)
+        assert (updated.old.api_version, updated.object.api_version) == (
+            f"{widgets.group}/v1beta1",
+            f"{widgets.group}/v1",
+        )
 
 
 async def test_a_version_asked_for_by_name_is_waited_for_and_its_objects_stay(

@@ -15,6 +15,8 @@ from aioinformer import (
     Added,
     APIError,
     CacheSyncTimeout,
+    Decision,
+    Failure,
     MalformedResponse,
     NetworkError,
     ResourceVersionTooLarge,
@@ -124,6 +126,27 @@ async def test_an_error_in_the_stream_counts_as_the_status_it_names(
     assert isinstance(failure, APIError)
     assert (failure.status, failure.reason) == (code, "Because")
     await assert_mirrors(informer, cluster)
+
+
+async def test_a_failure_reaches_the_hook_and_the_metrics_with_the_decision_taken(
+    cluster: Cluster, middleman: Middleman
+) -> None:
+    """Once each: what the server said, what follows, after how long, and how often in a row."""
+    told: list[Failure] = []
+    async with cluster.client(host=middleman.url) as client:
+        async with SharedInformerFactory(client, namespace=cluster.namespace, on_error=told.append) as factory:
+            informer, watch = await watching(factory, middleman)
+            await watch.send(error(500, "InternalError"))
+            await middleman.requests(2)
+            (failure,) = told
+            assert failure.error is informer.status.last_error
+            assert (failure.decision, failure.failures, failure.pause > 0) == (Decision.RESUME, 1, True)
+            assert (str(failure.resource), failure.namespace) == (CONFIGMAPS, cluster.namespace)
+            metrics = {metric.name: metric for metric in factory.metrics()}
+            failures = {of["decision"]: value for of, value in metrics["aioinformer_failures_total"].samples if value}
+            assert failures == {"resume": 1}
+            assert [value for _, value in metrics["aioinformer_reconnects_total"].samples] == [1]
+            await assert_mirrors(informer, cluster)
 
 
 async def test_a_failure_reaches_the_log_with_the_decision_taken(

@@ -1,10 +1,9 @@
-"""docs/guarantees.md, docs/security.md and README.md: what they point to is there."""
+"""docs/guarantees.md, docs/security.md and ARCHITECTURE.md: what they point to is there."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -33,23 +32,8 @@ def test_every_sentence_of_a_promise_has_a_test(page: str) -> None:
     assert [bullet.splitlines()[0] for bullet in bullets if "tests/" not in bullet] == []
 
 
-def test_the_readmes_program_is_the_example() -> None:
-    """Character for character."""
-    program = (ROOT / "examples" / "deployments.py").read_text()
-    assert f"```python\n{program}```" in (ROOT / "README.md").read_text()
-
-
 def test_the_architecture_names_every_module() -> None:
     """A module that is not on the page is in no room."""
     page = (ROOT / "ARCHITECTURE.md").read_text()
     modules = [path.name for path in (ROOT / "aioinformer").glob("*.py") if not path.name.startswith("__")]
     assert [module for module in modules if f"`{module}`" not in page] == []
-
-
-async def test_the_readmes_test_passes() -> None:
-    """The block a reader copies into a test of their own runs as it stands."""
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    (block,) = [block for block in blocks if "async def test_mine" in block]
-    names: dict[str, Any] = {}
-    exec(block, names)  # noqa: S102  # our own page
-    await names["test_mine"]()

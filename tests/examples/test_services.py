@@ -15,8 +15,10 @@ import httpx
 import pytest
 import uvicorn
 from aiohttp import web
+from prometheus_client.parser import text_string_to_metric_families
 
 from aioinformer import InformerError
+from aioinformer.metrics import PROMETHEUS
 from aioinformer.testing import ApiServer
 
 if TYPE_CHECKING:
@@ -231,6 +233,19 @@ async def test_a_defect_is_not_alive(serve: Serve, server: ApiServer, api_client
         response = await service.http.get("/livez")
         assert (response.status_code, "a defect" in response.text) == (500, True)
         assert (await service.http.get("/readyz")).status_code == 503
+
+
+async def test_tells_prometheus_how_its_informers_are_doing(
+    serve: Serve, server: ApiServer, api_client: ApiClient
+) -> None:
+    create(server, "web")
+    async with serve(api_client) as service:
+        await service.until_ready()
+        response = await service.http.get("/metrics")
+        assert response.headers["content-type"] == PROMETHEUS
+        samples = [sample for family in text_string_to_metric_families(response.text) for sample in family.samples]
+        told = {sample.name: sample.value for sample in samples if sample.labels["informer"] == "deployments.v1.apps"}
+        assert (told["aioinformer_objects"], told["aioinformer_ready"]) == (1, 1)
 
 
 async def test_lists_by_namespace_and_label_selector(serve: Serve, server: ApiServer, api_client: ApiClient) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+from asyncio.sslproto import SSLProtocol
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,10 @@ from aiohttp import web
 
 from aioinformer import SharedInformerFactory
 from aioinformer.errors import CacheSyncTimeout, ConfigurationError, NetworkError
-from aioinformer.transport import Transport
+from aioinformer.transport import Transport, keepalive_socket
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
@@ -181,7 +183,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     except OSError:
         pass
     finally:
-        writer.close()
+        writer.transport.abort()
 
 
 async def test_a_proxy_sees_no_credentials_and_verification_is_that_of_the_server_behind_it(
@@ -231,3 +233,44 @@ async def test_a_watch_that_is_left_is_over_at_once_whatever_the_server_says_to_
         await asyncio.sleep(0)
         assert used.fileno() == -1
         left[0].transport.abort()
+
+
+async def test_a_handshake_that_is_over_just_when_nobody_wants_it_any_more_leaves_no_connection(
+    client_of: ClientOf, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cancelled in that turn, asyncio says goodbye to the server, and this one never answers."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert isinstance(writer.transport, asyncio.Transport)
+        writer.transport.pause_reading()
+        left.append(writer)
+
+    async def ask() -> None:
+        async with transport.get("/api/v1/pods"):
+            pytest.fail("it was answered")
+
+    def shaken(protocol: SSLProtocol, error: BaseException | None) -> None:
+        completed(protocol, error)
+        if not protocol._server_side:
+            asking.cancel()
+
+    def made(address: tuple[Any, ...]) -> socket.socket:
+        used.append(keepalive_socket(address))
+        return used[-1]
+
+    left: list[asyncio.StreamWriter] = []
+    used: list[socket.socket] = []
+    completed = SSLProtocol._on_handshake_complete
+    monkeypatch.setattr(SSLProtocol, "_on_handshake_complete", shaken)
+    monkeypatch.setattr("aioinformer.transport.keepalive_socket", made)
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=certificates.server("IP:127.0.0.1"))
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        async with Transport(client_of(url, ssl_ca_cert=certificates.authority)) as transport:
+            asking = asyncio.create_task(ask())
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            assert [each.fileno() == -1 for each in used] == [False]
+        assert [each.fileno() for each in used] == [-1]
+        for writer in left:
+            writer.transport.abort()

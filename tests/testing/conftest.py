@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import json
 import selectors
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import textwrap
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import pytest
@@ -139,3 +140,42 @@ def make_pod() -> Callable[..., JSON]:
 @pytest.fixture(name="definition")
 def make_definition() -> Callable[..., JSON]:
     return definition
+
+
+BOTH = ("anyio.pytest_plugin", "pytest_asyncio.plugin")
+
+
+HEADER = """
+    import asyncio
+    import pytest
+    from aioinformer import SharedInformerFactory
+    from aioinformer.testing import ApiServer
+
+    async def uses(server, client):
+        server.create("namespaces", {"metadata": {"name": "shop"}})
+        async with SharedInformerFactory(client) as factory:
+            await factory.core.v1.namespaces.wait_for("shop", timeout=5)
+            await server.wait_for_watches(1, "namespaces")
+"""
+
+
+class RunProject(Protocol):
+    """Runs pytest on a module of tests, every warning an error, with these plugins beside ours and no others."""
+
+    def __call__(self, tests: str, *arguments: str, plugins: Sequence[str] = BOTH) -> pytest.RunResult: ...
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> RunProject:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    pytester.makeini("[pytest]\nfilterwarnings = error\n")
+
+    def run(tests: str, *arguments: str, plugins: Sequence[str] = BOTH) -> pytest.RunResult:
+        pytester.makepyfile(textwrap.dedent(HEADER) + textwrap.dedent(tests))
+        named = [argument for plugin in (*plugins, "_aioinformer_pytest") for argument in ("-p", plugin)]
+        if "pytest_asyncio.plugin" in plugins:
+            arguments += ("-o", "asyncio_default_fixture_loop_scope=function")
+        return pytester.runpytest_inprocess(*named, *arguments)
+
+    return run

@@ -22,6 +22,7 @@ from aioinformer.testing.control_plane import (
     control_plane_required,
     require_binaries,
 )
+from tests.hanging_up import hanging_up
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -75,7 +76,8 @@ async def first_event(session: aiohttp.ClientSession, resource_version: str) -> 
     query = {"watch": "1", "resourceVersion": resource_version}
     async with session.get(CONFIG_MAPS, params=query) as response:
         assert response.status == 200
-        event: dict[str, Any] = json.loads(await response.content.readline())
+        with hanging_up(response):
+            event: dict[str, Any] = json.loads(await response.content.readline())
         return event
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from aioinformer import Added, InformerState, SharedInformerFactory, Synced
+from aioinformer import Added, InformerState, SharedInformerFactory, Synced, merge
 from aioinformer.resource import APIResource, GroupVersionResource
 from aioinformer.testing import ApiServer
 from aioinformer.testing.settling import NotSettled, settle
@@ -178,6 +178,32 @@ class TestSubscriptions:
             await settle(server, factory)
             assert seen[-1] == "default/d"
             second.cancel()
+
+        run(scenario)
+
+    @pytest.mark.parametrize("pace", [0.0, 5.0])
+    def test_whoever_iterates_over_several_informers_has_taken_what_waited(self, pace: float) -> None:
+        """Also what the merge has taken from its sources and not given yet."""
+
+        async def scenario(house: House) -> None:
+            server, factory = house
+            pods, nodes = factory.informer("pods"), factory.informer("nodes")
+            seen: list[str] = []
+
+            async def follow_both() -> None:
+                async for _, event in merge(pods, nodes):
+                    seen.append("synced" if isinstance(event, Synced) else event.key)
+                    await asyncio.sleep(pace)
+
+            consumer = asyncio.create_task(follow_both())
+            await settle(server, factory)
+            assert seen == ["synced", "synced"]
+            for name in "ab":
+                server.create("pods", pod(name))
+                server.create("nodes", {"metadata": {"name": name}})
+            await settle(server, factory)
+            assert sorted(seen[2:]) == ["a", "b", "default/a", "default/b"]
+            consumer.cancel()
 
         run(scenario)
 

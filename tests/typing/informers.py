@@ -10,10 +10,13 @@ from kubernetes_asyncio.client import V1Deployment, V1Pod
 from pydantic import BaseModel
 
 from aioinformer import (
+    APIResource,
     AuditReport,
+    Decision,
     Explanation,
     FactoryHealth,
     FactoryStatus,
+    Failure,
     GroupVersionResource,
     Informer,
     InformerState,
@@ -23,7 +26,10 @@ from aioinformer import (
     Lister,
     Merged,
     NamespaceLister,
+    NamespaceStatus,
     ObjectMeta,
+    ResourceAppeared,
+    ResourceVanished,
     SharedInformerFactory,
     Subscription,
     Synced,
@@ -33,6 +39,8 @@ from aioinformer import (
     merge,
 )
 from aioinformer.conditions import Condition, condition, deleted, exists, rolled_out, satisfies
+from aioinformer.metrics import Metric, Sample, render
+from aioinformer.resource import ResourceName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,6 +120,11 @@ def every_option(factory: SharedInformerFactory) -> None:
     def strip(document: dict[str, object]) -> dict[str, object] | None:
         return document
 
+    def note(failure: Failure) -> None:
+        assert_type(failure.decision, Decision)
+        assert_type(failure.error, Exception)
+        assert_type(failure.resource, GroupVersionResource | ResourceName)
+
     informer = factory.informer(
         "pods",
         namespace="default",
@@ -125,6 +138,7 @@ def every_option(factory: SharedInformerFactory) -> None:
         page_size=100,
         strict=True,
         audit=3600,
+        on_error=note,
     )
     assert_type(informer, Informer[KubeObject])
     assert_type(factory.informer("pods", model=PodName, indexers={"name": name_of}), Informer[PodName])
@@ -181,6 +195,9 @@ async def doubts(factory: SharedInformerFactory, pods: Informer[KubeObject]) -> 
         assert_type(state, InformerState)
     health = assert_type(factory.healthy(max_staleness=90), FactoryHealth)
     assert_type(bool(health), bool)
+    metrics = assert_type(factory.metrics(), tuple[Metric, ...])
+    assert_type(metrics[0].samples[0], Sample)
+    assert_type(render(metrics, openmetrics=True), str)
     assert_type(health.problems["pods.v1"], str)
     assert_type([quarantined.key for quarantined in pods.quarantine.values()], list[str])
 
@@ -276,3 +293,31 @@ async def files_and_stories(factory: SharedInformerFactory, path: Path) -> None:
     assert_type(pods, Informer[KubeObject])
     assert_type(await pods.snapshot_to(str(path)), None)
     assert_type(pods.explain("default/a"), Explanation)
+
+
+async def scopes(factory: SharedInformerFactory, pods: Informer[KubeObject]) -> None:
+    """One namespace, several or all, changed while it runs, and left with its last user."""
+    assert_type(factory.informer("pods", namespace=["a", "b"]), Informer[KubeObject])
+    assert_type(factory.informer("pods", model=PodName, namespace={"a", "b"}), Informer[PodName])
+    assert_type(await pods.rescope(label_selector={"app": "web"}, namespaces=("a", "b")), None)
+    assert_type(await pods.rescope(namespaces=None), None)
+    assert_type(pods.namespaces, tuple[str, ...])
+    assert_type(pods.status.namespaces["a"], NamespaceStatus)
+    async with factory.lease("pods", namespace="a", linger=5) as leased:
+        assert_type(leased, Informer[KubeObject])
+    async with factory.lease(V1Pod, label_selector="app=web") as models:
+        assert_type(models, Informer[V1Pod])
+    async with factory.lease("pods", model=PodName, on_error=print) as names:
+        assert_type(names, Informer[PodName])
+
+
+async def resources(factory: SharedInformerFactory) -> None:
+    """That come and go."""
+    async for change in factory.watch_resources():
+        match change:
+            case ResourceAppeared(resource=resource, initial=initial):
+                assert_type(resource, APIResource)
+                assert_type(initial, bool)
+                assert_type(factory.informer(resource.gvr), Informer[KubeObject])
+            case ResourceVanished(resource=resource):
+                assert_type(resource.gvr, GroupVersionResource)

@@ -25,6 +25,7 @@ def values_that_options_do_not_take(factory: SharedInformerFactory) -> None:
     """Of the wrong type."""
     factory.informer("pods", resync="30s")  # type: ignore[call-overload]
     factory.informer("pods", initial_list="paged")  # type: ignore[call-overload]
+    factory.informer("pods", on_error="print")  # type: ignore[call-overload]
     factory.informer("pods", metadata_only="yes")  # type: ignore[call-overload]
     factory.informer("pods", model="V1Pod")  # type: ignore[call-overload]
     factory.informer("pods", indexers={"node": "spec.nodeName"})  # type: ignore[dict-item]
@@ -88,3 +89,12 @@ def selectors_that_are_none(pods: Informer[KubeObject]) -> None:
 def sources_that_are_none(pods: Informer[KubeObject]) -> None:
     """Of a merge."""
     merge(pods, "nodes")  # type: ignore[call-overload]
+
+
+async def scopes_that_cannot_be(factory: SharedInformerFactory, pods: Informer[KubeObject]) -> None:
+    """Of a rescope and a lease."""
+    await pods.rescope(namespace="a")  # type: ignore[call-arg]
+    await pods.rescope(namespaces=5)  # type: ignore[arg-type]
+    factory.lease("pods", linger="30s")  # type: ignore[call-overload]
+    async with factory.informer("pods"):  # type: ignore[attr-defined]
+        pass
