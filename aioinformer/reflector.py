@@ -1,7 +1,7 @@
 """The coroutine that carries out what ``listwatch.py`` decides: list, watch, wait, and hand batches on.
 
 It owns no cache and judges nothing. Batches go to a bounded queue: when the cache is slower than the network the
-queue fills, reading stops, and TCP tells the server. A version counts as reached only once its batch is on the queue.
+queue fills, reading stops, and TCP tells the server. A version counts as reached only once its batch is handed on.
 """
 
 from __future__ import annotations
