@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+@pytest.fixture(autouse=True)
+def storage_mode() -> None:
+    """As it is by default."""
+
+
 class Cache:
     """Something with objects that wait."""
 
