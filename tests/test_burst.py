@@ -121,7 +121,6 @@ class TestHeap:
 
         def find() -> None:
             looked.append(None)
-            return None
 
         heap = Heap(find)
         for _ in range(3):

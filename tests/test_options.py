@@ -1,16 +1,18 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from kubernetes_asyncio.client import V1Pod
 
 from aioinformer.errors import InvalidOption
-from aioinformer.objects import KubeObject
 from aioinformer.options import InformerSpec, check_seconds, namespace_scope
 from aioinformer.resource import GroupVersionResource, ResourceName
 from aioinformer.selectors import LabelSelector
+
+if TYPE_CHECKING:
+    from aioinformer.objects import KubeObject
 
 PODS = GroupVersionResource("", "v1", "pods")
 NODES = GroupVersionResource("", "v1", "nodes")
