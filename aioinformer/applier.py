@@ -106,8 +106,6 @@ class Applier:
         self._unwanted: list[Part] = []
         self._namespaces: frozenset[str] | None = None
         self.journal = Journal()
-        self.events = 0
-        """Watch events applied so far."""
         self.restored_version: str | None = None
         """The version of what is shelved in the store, until that becomes the cache or does not count any more."""
 
@@ -160,7 +158,6 @@ class Applier:
                     return  # they follow what was restored, which does not count any more
                 self._show_restored(part)
                 changes = self._store.apply(batch, part.name)
-                self.events += len(batch.items)
                 self.journal.arrived(batch.items, changes, self._store)
                 if self._fanout.is_synced:
                     await self._fanout.deliver(changes)
