@@ -154,7 +154,6 @@ class Applier:
             return False
         if part.is_wanted and part.snapshots:
             changes = store.apply(batch, part.name)
-            self.events += len(batch.items)
             self.journal.arrived(batch.items, changes, store)
             if self._fanout.is_synced:
                 self._fanout.offer(changes)
