@@ -114,8 +114,6 @@ class Applier:
         self._unwanted: list[Part] = []
         self._namespaces: frozenset[str] | None = None
         self.journal = Journal()
-        self.events = 0
-        """Watch events applied so far."""
         self.restored_version: str | None = None
         """The version of what is shelved in the store, until that becomes the cache or does not count any more."""
 
@@ -156,7 +154,6 @@ class Applier:
             return False
         if part.is_wanted and part.snapshots:
             changes = store.apply(batch, part.name)
-            self.events += len(batch.items)
             self.journal.arrived(batch.items, changes, store)
             if self._fanout.is_synced:
                 self._fanout.offer(changes)
@@ -226,7 +223,6 @@ class Applier:
         for start in range(0, len(items) or 1, SOME):
             some, is_last = items[start : start + SOME], start + SOME >= len(items)
             made = self._store.apply(Deltas(some, batch.resource_version if is_last else ""), part.name)
-            self.events += len(some)
             self.journal.arrived(some, made, self._store)
             changes += made
             if is_last or self._clock() > ends:

@@ -163,7 +163,7 @@ class SharedInformerFactory(Groups):
         if not self._supervisor.has_ended:
             self._supervisor.check_running("use its leases")
         before = self._registry.find(spec, options)
-        informer = before or self._shared(spec, options)
+        informer = self._shared(spec, options) if before is None else before
         if before is None:
             self._leases.made(informer)
         return informer

@@ -47,6 +47,8 @@ class Journal:
     """Written by the one who writes the cache; ``clock`` gives seconds since the epoch."""
 
     def __init__(self, clock: Callable[[], float] = time) -> None:
+        self.events = 0
+        """Watch events that have arrived so far."""
         self._clock = clock
         self._routine: deque[tuple[float, str, str, str]] = deque(maxlen=ROUTINE)
         self._rare: deque[tuple[float, str, str, str]] = deque(maxlen=RARE)
@@ -56,6 +58,7 @@ class Journal:
         """Watch events, and what they changed. What changed nothing is looked up in the store, as it is by now."""
         if not items:
             return
+        self.events += len(items)
         now = self._clock()
         self._routine.extend([_told(now, change, "deleted") for change in changes])
         if len(changes) == len(items):

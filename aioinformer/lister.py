@@ -112,6 +112,8 @@ class Lister(Generic[T]):
     def list(self, namespace: str | None = None, label_selector: SelectorLike = None) -> builtins.list[T]:
         """The objects of a namespace, or of all, that match a label selector; in no particular order.
 
+        A namespace that the informer is not on has none, as far as can be told from here.
+
         Only those are looked at that are in the namespace, or in an index that the selector can do with, whichever are
         fewer: one by ``indexers.label(key)`` for ``key=value``, ``key==value`` and ``key in (…)``, one by
         ``indexers.label_key`` for every condition that only an object with the label can meet.

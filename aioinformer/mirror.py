@@ -149,7 +149,7 @@ class Mirror:
             lag=self.fanout.lag,
             namespaces=per_namespace(feeds) if len(feeds) > 1 else {},
             resource=str(self.spec.resource),
-            events=self._applier.events,
+            events=self._applier.journal.events,
             reconnects=self._reporter.reconnects,
             requests=dict(self._reporter.requests),
             failures=dict(self._reporter.failures),

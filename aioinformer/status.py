@@ -143,9 +143,12 @@ class InformerStatus:
     def explain(self) -> str:
         """One line: how it is doing and why."""
         parts = [f"{self.name} is {self.state}, {self.objects} objects"]
-        if self.last_error is not None:
+        if self.failure is not None:
+            parts.append(f"because: {self.failure}")
+        elif self.last_error is not None:
             count = "1 failure" if self.attempts == 1 else f"{self.attempts} failures in a row"
-            parts.append(f"{count}, the last: {self.last_error}")
+            said = f"{count}, the last" if self.attempts else "overcome since"
+            parts.append(f"{said}: {self.last_error}")
         if self.next_retry is not None:
             parts.append(f"next try in {self.next_retry:.1f} s")
         parts += [f"namespace {name} is {s.state}: {s.last_error}" for name, s in self.degraded.items()]

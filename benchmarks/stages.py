@@ -161,9 +161,6 @@ def _packed(costs: Costs, records: list[Any], rounds: int) -> None:
     )
     held = [each for each in packed if each is not None]
     _least(costs, "read: a packed object's bytes", len(held), rounds, lambda: _in_slices(_read, held))
-    _least(
-        costs, "read: a plain one's bytes, managedFields cut", len(records), rounds, lambda: _in_slices(_read, records)
-    )
     _least(costs, "read: to_dict() of a plain one", len(records), rounds, lambda: _in_slices(_whole, records))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 from kubernetes_asyncio.client import ApiClient
 
-from aioinformer import Event, Informer, InvalidSelector, KubeObject, SharedInformerFactory, Synced
+from aioinformer import Event, Informer, InvalidOption, InvalidSelector, KubeObject, SharedInformerFactory, Synced
 from aioinformer.metrics import PROMETHEUS, render
 
 FACTORY = web.AppKey("FACTORY", SharedInformerFactory)
@@ -53,9 +53,13 @@ async def list_deployments(request: web.Request) -> web.Response:
 @routes.get("/deployments/events")
 async def stream_changes(request: web.Request) -> web.StreamResponse:
     """All present deployments, then every change. A client that disconnects ends its subscription; a slow one holds up nobody."""
+    try:
+        subscription = request.app[DEPLOYMENTS].events(namespace=request.query.get("namespace"))
+    except InvalidOption as error:  # a namespace that is no name
+        raise web.HTTPBadRequest(text=str(error)) from error
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
-    await response.prepare(request)
-    async with request.app[DEPLOYMENTS].events(namespace=request.query.get("namespace")) as events:
+    async with subscription as events:
+        await response.prepare(request)
         async for event in events:
             await response.write(f"data: {json.dumps(change(event))}\n\n".encode())
     return response

@@ -17,7 +17,17 @@ from fastapi.sse import EventSourceResponse
 from kubernetes_asyncio.client import ApiClient
 from pydantic import BaseModel
 
-from aioinformer import Event, FactoryHealth, Informer, InvalidSelector, KubeObject, SharedInformerFactory, Synced
+from aioinformer import (
+    Event,
+    FactoryHealth,
+    Informer,
+    InvalidOption,
+    InvalidSelector,
+    KubeObject,
+    SharedInformerFactory,
+    Subscription,
+    Synced,
+)
 from aioinformer.metrics import PROMETHEUS, render
 
 router = APIRouter()
@@ -100,10 +110,20 @@ async def list_deployments(
     return [Summary.of(deployment) for deployment in found]
 
 
+async def subscribe(deployments: Deployments, namespace: str | None = None) -> Subscription[KubeObject]:
+    """A subscription for one request, before the response begins: what is wrong with the request can still be said."""
+    try:
+        return deployments.events(namespace=namespace)
+    except InvalidOption as error:  # a namespace that is no name
+        raise HTTPException(400, str(error)) from error
+
+
 @router.get("/deployments/events", response_class=EventSourceResponse)
-async def stream_changes(deployments: Deployments, namespace: str | None = None) -> AsyncIterator[Change]:
+async def stream_changes(
+    subscription: Annotated[Subscription[KubeObject], Depends(subscribe)],
+) -> AsyncIterator[Change]:
     """All present deployments, then every change. A client that disconnects ends its subscription; a slow one holds up nobody."""
-    async with deployments.events(namespace=namespace) as events:
+    async with subscription as events:
         async for event in events:
             yield Change.of(event)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
 from aioinformer import burst
 from aioinformer.burst import BURST, DRAINED, RELUCTANT, REST, SHARE, STEP, Heap, Waiting
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+
+@pytest.fixture(autouse=True)
+def storage_mode() -> None:
+    """As it is by default."""
 
 
 class Cache:
@@ -123,9 +124,8 @@ class TestHeap:
     def test_where_there_is_no_such_function_it_is_looked_for_once(self) -> None:
         looked: list[None] = []
 
-        def find() -> Callable[[int], int] | None:
+        def find() -> None:
             looked.append(None)
-            return None
 
         heap = Heap(find)
         for _ in range(3):

@@ -26,6 +26,39 @@ def records(draw: st.DrawFn) -> Record:
     return Record(key, draw(ANYTHING | UIDS), version, {"a": "b"}, draw(st.binary()))
 
 
+class TestHead:
+    @pytest.mark.parametrize(
+        ("uid", "version", "short"),
+        [
+            ("8c6a2b0e-5c39-4d7f-a0b1-0123456789ab", "1234567", True),
+            ("00000000-0000-0000-0000-000000000000", "0", True),
+            ("8c6a2b0e-5c39-4d7f-a0b1-0123456789ab", str(2**64 - 1), True),
+            ("8c6a2b0e-5c39-4d7f-a0b1-0123456789ab", str(2**64), False),
+            ("8C6A2B0E-5C39-4D7F-A0B1-0123456789AB", "1", False),
+            ("8c6a2b0e5c394d7fa0b10123456789ab", "1", False),
+            ("8c6a2b0e-5c39-4d7f-a0b1-0123456789abcd", "1", False),
+            ("8c6a2b0e 5c39 4d7f a0b1 0123456789ab", "1", False),
+            ("8c6a2b0e-5c39-4d7f-a0b1-0123456789ab", "007", False),
+            ("8c6a2b0e-5c39-4d7f-a0b1-0123456789ab", "-1", False),
+            ("8c6a2b0e-5c39-4d7f-a0b1-0123456789ab", " 1", False),
+            ("8c6a2b0e-5c39-4d7f-a0b1-0123456789ab", "1_0", False),
+            ("8c6a2b0e-5c39-4d7f-a0b1-0123456789ab", "\u0661", False),
+            ("8c6a2b0e-5c39-4d7f-a0b1-0123456789ab", "9" * 5000, False),
+            ("8c6a2b0e-5c39-4d7f-a0b1-0123456789ab", "", False),
+            ("", "", False),
+            ("", "1", False),
+            ("\ud800", "\udfff", False),
+        ],
+    )
+    def test_what_kubernetes_writes_is_short_and_all_else_comes_back_as_well(
+        self, uid: str, version: str, *, short: bool
+    ) -> None:
+        raw = encoded(pod(1))
+        found = PackedRecord("n/a", {}, head(uid, version) + CODEC.compress(raw), CODEC)
+        assert (found.uid, found.resource_version, found.raw) == (uid, version, raw)
+        assert (len(head(uid, version)) == 25) is short
+
+
 @given(records())
 def test_a_dense_record_reads_as_it_came(record: Record) -> None:
     found = dense(record, record.labels)

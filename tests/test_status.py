@@ -4,7 +4,7 @@ import dataclasses
 import logging
 from datetime import UTC, datetime
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -259,6 +259,21 @@ def status(state: InformerState, *, synced: bool = True) -> InformerStatus:
 def test_a_status_is_a_frozen_snapshot() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         status(InformerState.LIVE).state = InformerState.STALE  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "pods.v1 is live, 1 objects"),
+        ({"last_error": NetworkError("reset"), "attempts": 1}, "; 1 failure, the last: reset"),
+        ({"last_error": NetworkError("reset"), "attempts": 2, "next_retry": 1.5}, "; 2 failures in a row, the last: reset; next try in 1.5 s"),
+        ({"last_error": NetworkError("reset")}, "; overcome since: reset"),
+        ({"last_error": InformerError("a defect"), "failure": InformerError("a defect")}, "; because: a defect"),
+    ],
+)  # fmt: skip
+def test_it_explains_itself_in_one_line(changes: dict[str, Any], said: str) -> None:
+    """A failure that was overcome is not told as one that lasts."""
+    assert dataclasses.replace(status(InformerState.LIVE), **changes).explain().endswith(said)
 
 
 def test_it_is_ready_when_synced_and_followed_or_about_to_be() -> None:

@@ -10,7 +10,7 @@ from weakref import ref
 
 import pytest
 
-from aioinformer import Added, Deleted, Event, SubscriptionLagged, Synced, Updated
+from aioinformer import Added, Decision, Deleted, Event, Failure, SubscriptionLagged, Synced, Updated
 from tests.conformance.cluster import CONFIGMAPS, Cluster
 from tests.conformance.middleman import Middleman, ends_snapshot, error
 from tests.conformance.mirrors import PATIENCE, assert_mirrors
@@ -128,11 +128,18 @@ async def test_an_index_function_that_raises_sets_that_object_aside(
     cluster: Cluster, factory: SharedInformerFactory
 ) -> None:
     """Its neighbours are indexed, its next version is tried again, and an entry goes with its last object."""
-    informer = await synced(factory, indexers={"team": lambda o: o["data"]["team"]})
-    await cluster.create(CONFIGMAPS, "nameless")
+    heard: list[Failure] = []
+    informer = await synced(factory, indexers={"team": lambda o: o["data"]["team"]}, on_error=heard.append)
+    nameless = await cluster.create(CONFIGMAPS, "nameless")
     await cluster.create(CONFIGMAPS, "ours", data={"team": "us"})
     await informer.wait_for(f"{cluster.namespace}/ours", PATIENCE)
     assert list(informer.quarantine) == [f"{cluster.namespace}/nameless"]
+    (failure,) = heard
+    assert (failure.decision, failure.key, failure.resource_version) == (
+        Decision.SET_ASIDE,
+        f"{cluster.namespace}/nameless",
+        nameless["metadata"]["resourceVersion"],
+    )
     assert informer.index_values("team") == ["us"]
     await cluster.patch(CONFIGMAPS, "nameless", data={"team": "them"})
     await informer.wait_for(f"{cluster.namespace}/nameless", PATIENCE)

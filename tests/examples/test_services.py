@@ -318,6 +318,16 @@ async def test_streams_one_namespace_only(serve: Serve, server: ApiServer, api_c
             assert (await stream.next())[:2] == ("ADDED", "kube-system/dns")
 
 
+async def test_a_namespace_that_is_no_name_is_the_callers_error(
+    serve: Serve, server: ApiServer, api_client: ApiClient
+) -> None:
+    async with serve(api_client) as service:
+        await service.until_ready()
+        response = await service.http.get("/deployments/events", params={"namespace": "No_Name"})
+        assert response.status_code == 400
+        assert "No_Name" in response.text
+
+
 async def test_a_client_that_disconnects_ends_its_subscription(
     serve: Serve, server: ApiServer, api_client: ApiClient
 ) -> None:
