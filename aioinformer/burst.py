@@ -44,15 +44,17 @@ class Waiting:
         self._burdens: WeakSet[Burden] = WeakSet()
         self._is_draining = False
 
-    def is_too_much(self, burden: Burden) -> bool:
+    def is_too_much(self, burden: Burden, *, drain: bool) -> bool:
         """Whether this one has to be packed now, as all together have more than may wait.
 
-        Once that is so, some more is packed: what waits stands in memory in the order in which it came, and many that are
-        let go at once leave a large hole rather than many small ones.
+        ``drain``: once that is so, some more is packed. What waits stands in memory in the order in which it came, and many
+        that are let go at once leave a large hole rather than many small ones.
         """
         if burden.waiting_bytes <= BURST // SHARE:
             return False
         self._burdens.add(burden)
+        if not drain:
+            return self.bytes > BURST
         self._is_draining = self.bytes > (BURST - BURST // DRAINED if self._is_draining else BURST)
         return self._is_draining
 
