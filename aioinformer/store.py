@@ -279,10 +279,14 @@ class Store:
     @property
     def is_pressed(self) -> bool:
         """Whether so much waits to be packed that it cannot wait for a quiet moment."""
-        live, *hidden = self._tables
+        if self._live.has_too_much_waiting(drain=True):
+            return True
+        if not self._stagings and self._shelved is None:
+            return False  # as it is for every event
+        hidden = self._tables[1:]
         if self._known.records and any(table.waiting_bytes > STAGED for table in hidden):
             return True
-        return live.has_too_much_waiting(drain=True) or any(t.has_too_much_waiting(drain=False) for t in hidden)
+        return any(table.has_too_much_waiting(drain=False) for table in hidden)
 
     @property
     def can_pack(self) -> bool:

@@ -296,13 +296,13 @@ def _delta(
         meta = found.metadata
         begin = _OPENING if found.kind else head
         if meta.managedFields and not keep_managed_fields:
-            _check_text(bytes(meta.managedFields))
             raw = without_managed_fields(buffer, start, end, meta.managedFields, begin)
         elif begin is _OPENING:
             raw = buffer[start:end]
         else:
             raw = begin + buffer[start + 1 : end]
-        _check_text(raw)
+        if not raw.isascii():
+            str(raw, "utf-8")  # what was skipped above is not looked at so closely, but has to be readable later
         name, namespace = meta.name, meta.namespace
         if "/" in name or "/" in namespace:
             raise msgspec.ValidationError("a name or namespace has a slash in it")  # noqa: TRY301  # one more thing that can be wrong
@@ -312,12 +312,6 @@ def _delta(
         raise MalformedResponse("the server answered with a Table, which holds no objects, although JSON was asked for")
     key = f"{namespace}/{name}" if namespace else name
     return Delta(deleted, Record(key, meta.uid, meta.resourceVersion, meta.labels or {}, raw))
-
-
-def _check_text(raw: bytes) -> None:
-    """What the decoder skips it does not look at so closely, but it has to be readable later."""
-    if not raw.isascii():
-        str(raw, "utf-8")
 
 
 @lru_cache
