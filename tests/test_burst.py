@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from threading import Thread
 
 import pytest
 
@@ -66,6 +67,26 @@ class TestWaiting:
         del large
         waiting.is_too_much(other, drain=True)
         assert waiting.bytes == BURST
+
+    def test_loops_of_several_threads_may_ask_at_once(self) -> None:
+        """Each thread brings caches of its own while the others look."""
+        waiting, failures = Waiting(), list[Exception]()
+        caches = [[Cache(BURST // SHARE + 1) for _ in range(500)] for _ in range(4)]
+
+        def ask(mine: list[Cache]) -> None:
+            try:
+                for cache in mine:
+                    waiting.is_too_much(cache, drain=True)
+            except RuntimeError as error:
+                failures.append(error)
+
+        threads = [Thread(target=ask, args=(mine,)) for mine in caches]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert waiting.bytes == 2000 * (BURST // SHARE + 1)
 
     def test_what_is_left_while_more_comes_is_not_little(self) -> None:
         waiting, cache = Waiting(), Cache(BURST - 2 * BURST // DRAINED)
