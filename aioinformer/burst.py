@@ -7,6 +7,7 @@ between what stays, until it is told to give it back.
 
 from __future__ import annotations
 
+from threading import Lock
 from time import thread_time
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
@@ -38,21 +39,25 @@ class Burden(Protocol):
 
 
 class Waiting:
-    """Who has much waiting, so that it can be told whether it is too much."""
+    """Who has much waiting, so that it can be told whether it is too much. For any thread, as each may have a loop."""
 
     def __init__(self) -> None:
         self._burdens: WeakSet[Burden] = WeakSet()
+        self._lock = Lock()
         self._is_draining = False
 
-    def is_too_much(self, burden: Burden) -> bool:
+    def is_too_much(self, burden: Burden, *, drain: bool) -> bool:
         """Whether this one has to be packed now, as all together have more than may wait.
 
-        Once that is so, some more is packed: what waits stands in memory in the order in which it came, and many that are
-        let go at once leave a large hole rather than many small ones.
+        ``drain``: once that is so, some more is packed. What waits stands in memory in the order in which it came, and many
+        that are let go at once leave a large hole rather than many small ones.
         """
         if burden.waiting_bytes <= BURST // SHARE:
             return False
-        self._burdens.add(burden)
+        with self._lock:
+            self._burdens.add(burden)
+        if not drain:
+            return self.bytes > BURST
         self._is_draining = self.bytes > (BURST - BURST // DRAINED if self._is_draining else BURST)
         return self._is_draining
 
@@ -64,7 +69,8 @@ class Waiting:
     @property
     def bytes(self) -> int:
         """What waits with all that have much."""
-        return sum(burden.waiting_bytes for burden in self._burdens)
+        with self._lock:
+            return sum(burden.waiting_bytes for burden in self._burdens)
 
 
 class Heap:

@@ -279,10 +279,14 @@ class Store:
     @property
     def is_pressed(self) -> bool:
         """Whether so much waits to be packed that it cannot wait for a quiet moment."""
-        tables = self._tables
-        if any(table.has_too_much_waiting for table in tables):
+        if self._live.has_too_much_waiting(drain=True):
             return True
-        return bool(self._known.records) and any(table.waiting_bytes > STAGED for table in tables[1:])
+        if not self._stagings and self._shelved is None:
+            return False  # as it is for every event
+        hidden = self._tables[1:]
+        if self._known.records and any(table.waiting_bytes > STAGED for table in hidden):
+            return True
+        return any(table.has_too_much_waiting(drain=False) for table in hidden)
 
     @property
     def can_pack(self) -> bool:
@@ -292,7 +296,7 @@ class Store:
     def pack(self) -> bool:
         """Pack some objects, a millisecond's worth; whether there is more to do."""
         live, *staged = self._tables
-        return live.pack() or any(table.pack() for table in staged)
+        return live.pack() or any(table.pack(newest=True) for table in staged)
 
     @property
     def _tables(self) -> tuple[Table, ...]:

@@ -161,8 +161,12 @@ class Table:
         """Whether records wait for it, and there are enough for a dictionary or there is one already."""
         return bool(self._waiting) and self._packer.is_ready(self.waiting_bytes)
 
-    def pack(self) -> bool:
-        """Pack some of the records that wait for it; whether there is more to do."""
+    def pack(self, *, newest: bool = False) -> bool:
+        """Pack some of the records that wait for it; whether there is more to do.
+
+        The least recently written ones, which may be left alone for longest; or the ``newest``: what has just come is still
+        in the processor's cache, and the memory that it leaves is there for what comes next.
+        """
         packer, waiting = self._packer, self._waiting
         if not self.can_pack:
             return False
@@ -177,7 +181,7 @@ class Table:
         for _ in range(min(PACKED_AT_ONCE, len(waiting))):
             if self.waiting_bytes <= enough:
                 break
-            key, size = waiting.popitem(last=False)
+            key, size = waiting.popitem(last=newest)
             self.waiting_bytes -= size
             record = self.records.get(key)  # a damaged cache is for an audit to find, not a reason to stop
             packed = None if record is None else packer.pack(key, record)
@@ -193,10 +197,9 @@ class Table:
             HEAP.freed(before - self.waiting_bytes, more=bool(waiting))
         return bool(waiting)
 
-    @property
-    def has_too_much_waiting(self) -> bool:
-        """Whether so much waits that it cannot wait for a quiet moment."""
-        return WAITING.is_too_much(self)
+    def has_too_much_waiting(self, *, drain: bool) -> bool:
+        """Whether so much waits that it cannot wait for a quiet moment; see ``Waiting.is_too_much``."""
+        return WAITING.is_too_much(self, drain=drain)
 
     def leave_out(self, key: str, digest: int) -> None:
         """Remember that this version of an object is not wanted."""

@@ -10,6 +10,8 @@ from pathlib import Path
 __all__ = ["STATUS", "peak", "quiet", "reset_peak", "resident"]
 
 STATUS = Path("/proc/self/status")
+PERIOD, STEADY, LONGEST = 0.25, 8, 720
+"""Seconds, and how many of them are two seconds and three minutes."""
 
 
 def resident() -> int:
@@ -29,12 +31,12 @@ def reset_peak() -> None:
 
 
 async def quiet() -> None:
-    """Wait until the memory has stopped shrinking, at most three minutes."""
-    sizes = [0, 0, 0, resident()]
-    while len(set(sizes[-4:])) > 1 and len(sizes) < 720:  # noqa: PLR2004  # a quarter of a second each
-        await asyncio.sleep(0.25)
-        gc.collect()
+    """Wait until the memory has been the same for two seconds, at most three minutes: then all is packed."""
+    sizes: list[int] = []
+    while (len(sizes) < STEADY or len(set(sizes[-STEADY:])) > 1) and len(sizes) < LONGEST:
+        await asyncio.sleep(PERIOD)
         sizes.append(resident())
+    gc.collect()
 
 
 def _field(name: str) -> int:

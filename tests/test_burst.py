@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from threading import Thread
 
 import pytest
 
@@ -25,45 +26,71 @@ class Cache:
 class TestWaiting:
     def test_one_cache_may_have_all_that_may_wait(self) -> None:
         waiting, cache = Waiting(), Cache(BURST)
-        assert not waiting.is_too_much(cache)
+        assert not waiting.is_too_much(cache, drain=True)
         cache.waiting_bytes += 1
-        assert waiting.is_too_much(cache)
+        assert waiting.is_too_much(cache, drain=True)
 
     def test_two_caches_share_it(self) -> None:
         waiting, one, other = Waiting(), Cache(BURST // 2), Cache(BURST // 2)
-        assert not waiting.is_too_much(one)
-        assert not waiting.is_too_much(other)
+        assert not waiting.is_too_much(one, drain=True)
+        assert not waiting.is_too_much(other, drain=True)
         other.waiting_bytes += 1
-        assert waiting.is_too_much(one)
+        assert waiting.is_too_much(one, drain=True)
 
     def test_whatever_others_have_a_little_may_always_wait(self) -> None:
         waiting, large, small = Waiting(), Cache(2 * BURST), Cache(BURST // SHARE)
-        assert waiting.is_too_much(large)
-        assert not waiting.is_too_much(small)
+        assert waiting.is_too_much(large, drain=True)
+        assert not waiting.is_too_much(small, drain=True)
         small.waiting_bytes += 1
-        assert waiting.is_too_much(small)
+        assert waiting.is_too_much(small, drain=True)
 
     def test_once_it_is_too_much_an_eighth_of_it_is_packed(self) -> None:
         waiting, cache = Waiting(), Cache(BURST + 1)
-        assert waiting.is_too_much(cache)
+        assert waiting.is_too_much(cache, drain=True)
         cache.waiting_bytes = BURST - BURST // DRAINED + 1
-        assert waiting.is_too_much(cache)
+        assert waiting.is_too_much(cache, drain=True)
         cache.waiting_bytes -= 1
-        assert not waiting.is_too_much(cache)
+        assert not waiting.is_too_much(cache, drain=True)
         cache.waiting_bytes = BURST
-        assert not waiting.is_too_much(cache)
+        assert not waiting.is_too_much(cache, drain=True)
+
+    def test_or_no_more_than_there_is_too_much(self) -> None:
+        waiting, cache = Waiting(), Cache(BURST + 1)
+        assert waiting.is_too_much(cache, drain=False)
+        cache.waiting_bytes -= 1
+        assert not waiting.is_too_much(cache, drain=False)
 
     def test_what_is_gone_does_not_count(self) -> None:
         waiting, large, other = Waiting(), Cache(BURST), Cache(BURST)
-        assert not waiting.is_too_much(large)
-        assert waiting.is_too_much(other)
+        assert not waiting.is_too_much(large, drain=True)
+        assert waiting.is_too_much(other, drain=True)
         del large
-        waiting.is_too_much(other)
+        waiting.is_too_much(other, drain=True)
         assert waiting.bytes == BURST
+
+    def test_loops_of_several_threads_may_ask_at_once(self) -> None:
+        """Each thread brings caches of its own while the others look."""
+        waiting, failures = Waiting(), list[Exception]()
+        caches = [[Cache(BURST // SHARE + 1) for _ in range(500)] for _ in range(4)]
+
+        def ask(mine: list[Cache]) -> None:
+            try:
+                for cache in mine:
+                    waiting.is_too_much(cache, drain=True)
+            except RuntimeError as error:
+                failures.append(error)
+
+        threads = [Thread(target=ask, args=(mine,)) for mine in caches]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert waiting.bytes == 2000 * (BURST // SHARE + 1)
 
     def test_what_is_left_while_more_comes_is_not_little(self) -> None:
         waiting, cache = Waiting(), Cache(BURST - 2 * BURST // DRAINED)
-        waiting.is_too_much(cache)
+        waiting.is_too_much(cache, drain=True)
         assert not waiting.is_little
         cache.waiting_bytes -= 1
         assert waiting.is_little

@@ -15,7 +15,7 @@ import pytest
 from aioinformer import burst, compression, packing, table
 from aioinformer.batches import Delta, Deltas, SnapshotPage
 from aioinformer.compression import Codec
-from aioinformer.dense import PackedRecord
+from aioinformer.dense import DenseRecord, PackedRecord
 from aioinformer.objects import KubeObject, Record, Stored, digest
 from aioinformer.packing import LARGEST
 from aioinformer.store import Store
@@ -157,6 +157,38 @@ def test_what_a_snapshot_brings_is_packed_while_it_is_staged() -> None:
     assert not store.can_pack
     assert len(commit(store)) == 100
     assert store.storage.packed == 100
+
+
+def test_a_first_copy_waits_in_one_piece_each_and_what_replaces_it_as_it_came() -> None:
+    """So that what is let go later leaves no small holes, of which a relist leaves few."""
+    store, records = Store(), pods(20)
+    snapshot(store, *records)
+    assert all(type(record) is DenseRecord for record in store.records())
+    assert seen(store.records()) == seen(records)
+    changed = off_the_wire(modified(pod(7), 2_000_000))
+    records[7] = changed
+    snapshot(store, *records)
+    assert store.get(changed.key) is changed
+
+
+def test_objects_of_a_first_copy_share_equal_labels_before_they_are_packed() -> None:
+    store = Store()
+    snapshot(store, *(msgspec.structs.replace(record, labels={"app": "web"}) for record in pods(20)))
+    assert len({id(record.labels) for record in store.records()}) == 1
+
+
+def test_of_a_snapshot_under_way_what_has_just_come_is_packed_first_and_of_the_cache_what_came_first() -> None:
+    store = Store()
+    store.begin_snapshot()
+    store.stage(page(*pods(100)))
+    store.pack()
+    commit(store)
+    first, last = 100 - table.PACKED_AT_ONCE, table.PACKED_AT_ONCE
+    assert [type(record) for record in store.records()] == [DenseRecord] * first + [PackedRecord] * last
+    store.apply(put(*(off_the_wire(pod(number)) for number in range(100, 200))))
+    store.pack()
+    packed = [type(record) is PackedRecord for record in store.records()]
+    assert packed == [True] * (100 + table.PACKED_AT_ONCE - first) + [False] * (100 - table.PACKED_AT_ONCE + first)
 
 
 class TestBounds:
