@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aioinformer import GroupVersionResource, SharedInformerFactory
+from aioinformer import GroupVersionResource, InvalidOption, SharedInformerFactory
 from aioinformer.resource import APIResource
 from aioinformer.testing import ApiServer, NotFoundError
 from aioinformer.testing.settling import settle
@@ -240,6 +240,11 @@ class World:
         informer = self.informers[kind]
         if not informer.synced:  # without a replay, what there was has to be known from elsewhere
             terms = replace(terms, replay=True)
+        if terms.namespace is not None:
+            try:
+                informer.events(namespace=terms.namespace)
+            except InvalidOption:  # it is not on that one: then all that it is on
+                terms = replace(terms, namespace=None)
         follower = Follower(informer, terms)
         follower.goes_back = self._went_back
         self.followers.append(follower)
