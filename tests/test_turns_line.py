@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.looptime
 
 
+@pytest.fixture(autouse=True)
+def storage_mode() -> None:
+    """As it is by default: packing would be one more thing that takes turns."""
+
+
 class Turns:
     """How many turns the loop has made."""
 
