@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 RESULTS = Path(__file__).parent / "results" / "peers.jsonl"
-FAST, MIDDLING, SLOW = 20_000, 4_000, 300
+FAST, MIDDLING, SLOW = 40_000, 4_000, 300
 """How many events a client gets: enough for a second or so."""
 ROUNDS = 3
 
