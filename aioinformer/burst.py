@@ -28,7 +28,7 @@ STAGED = 2 * 1024 * 1024
 STEP, REST = 8 * 1024 * 1024, 1024 * 1024
 """Bytes packed after which memory is given back: while more waits, which takes half a millisecond, and when nothing does."""
 LONG = 0.002
-"""Seconds that giving back may take; if it takes longer, there is much that it looks at in vain, and it is done less often."""
+"""Seconds that giving back a ``STEP`` may take; if it takes longer, there is much that it looks at in vain, and it is done less often."""
 RELUCTANT = 64
 
 
@@ -97,7 +97,7 @@ class Heap:
             return
         started = thread_time()
         self._trim(0)
-        took_long = thread_time() - started > LONG
+        took_long = thread_time() - started > LONG * self._reluctance  # more to give back takes longer, too
         self._reluctance = min(2 * self._reluctance, RELUCTANT) if took_long else 1
 
 

@@ -136,7 +136,7 @@ class TestHeap:
         self, seconds: list[float]
     ) -> None:
         heap = self.heap()
-        seconds[0] = 2 * burst.LONG
+        seconds[0] = 2 * burst.LONG * RELUCTANT
         for times in (1, 2, 4, 8, 16, 32, 64, 64):
             before = self.calls
             heap.freed(STEP * min(times, RELUCTANT) - 1, more=True)
@@ -147,6 +147,18 @@ class TestHeap:
         heap.freed(STEP * RELUCTANT, more=True)
         heap.freed(STEP, more=True)
         assert self.calls == 10
+
+    def test_that_more_to_give_back_takes_longer_is_no_reason_to_do_it_less_often(self, seconds: list[float]) -> None:
+        heap = self.heap()
+        seconds[0] = 2 * burst.LONG
+        heap.freed(4 * STEP, more=True)
+        for _ in range(3):
+            before = self.calls
+            heap.freed(2 * STEP, more=True)
+            assert self.calls == before + 1
+            seconds[0] = 1.5 * burst.LONG
+        heap.freed(STEP, more=True)
+        assert self.calls == 5
 
     def test_where_there_is_no_such_function_it_is_looked_for_once(self) -> None:
         looked: list[None] = []
