@@ -66,6 +66,7 @@ def test_fairness(capsys: pytest.CaptureFixture[str]) -> None:
     assert "late p99.9" in shown(results, capsys)
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(not STATUS.exists(), reason="resident memory is read from /proc")
 def test_what_a_filled_cache_costs(capsys: pytest.CaptureFixture[str]) -> None:
     """In processes of their own, as beside other clients; of a relist that changes nothing, nothing comes out."""
@@ -82,6 +83,7 @@ def test_what_a_filled_cache_costs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "aioinformer, per event and further consumer" in shown(results, capsys)
 
 
+@pytest.mark.soak
 def test_what_goes_on_beside_a_relist(capsys: pytest.CaptureFixture[str]) -> None:
     """Every phase sees events of the other informer, and the collector next to nothing of the cache."""
     results = [*compare_loop.neighbour(30, ours=HERE), *compare_loop.collecting(40, ours=HERE)]
