@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from math import inf
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from aioinformer import InformerOptions
     from aioinformer.listwatch import InitialList
+    from tests.conformance.middleman import Kind, Middleman
 
 
 @pytest.mark.parametrize("initial_list", ["stream", "consistent", "cached"])
@@ -176,15 +178,18 @@ async def test_a_large_object_comes_through_whole(cluster: Cluster, factory: Sha
 
 
 async def test_a_bookmark_moves_the_version_of_a_quiet_informer(
-    cluster: Cluster, factory: SharedInformerFactory
+    cluster: Cluster, through: SharedInformerFactory, middleman: Middleman
 ) -> None:
     """Without an event of its own an informer gets on: bookmarks carry it past what was written elsewhere."""
-    informer = factory.informer("leases", label_selector="nothing=matches")
+    kinds: tuple[Kind, ...] = ("stream", "watch")
+    for kind in kinds:  # kube-apiserver sends one a minute, and two seconds before the end of a watch
+        middleman.rewrite(kind, {"timeoutSeconds": "4"}, times=inf)
+    informer = through.informer("leases", label_selector="nothing=matches")
     await informer.wait_for_cache_sync(PATIENCE)
     events = informer.events(replay=False)
     written = await touch(cluster)
     if isinstance(cluster.backend, Embedded):
         cluster.backend.server.send_bookmarks()
-    await informer.wait_for_version(written, timeout=4 * PATIENCE)  # kube-apiserver sends one about every minute
+    await informer.wait_for_version(written, timeout=2 * PATIENCE)
     assert isinstance(await anext(events), Synced)
     assert (events.pending, len(informer), informer.status.restarts) == (0, 0, 0)

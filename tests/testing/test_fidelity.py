@@ -7,6 +7,7 @@ not take labels, deletions of pods and of definitions take effect at once, decod
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import ssl
@@ -234,7 +235,7 @@ async def test_the_same_requests_get_the_same_answers() -> None:
         )
         async with real, aiohttp.ClientSession() as embedded:
             for ask in WRITES + READS:
-                theirs, ours = await answer(real, plane.url, ask), await answer(embedded, server.url, ask)
+                theirs, ours = await asyncio.gather(answer(real, plane.url, ask), answer(embedded, server.url, ask))
                 if theirs != ours:
                     differences.append(f"{ask}\n    real {theirs}\n    ours {ours}")
     assert not differences, "\n".join(differences)
