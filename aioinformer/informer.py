@@ -13,10 +13,11 @@ from aioinformer.explaining import Explanation, explain
 from aioinformer.mirror import Mirror
 from aioinformer.options import check_flag, check_seconds, namespace_scope
 from aioinformer.reads import Reads
+from aioinformer.scope import DEFAULT_MAX_PENDING, Overflow, Scope, Terms
 from aioinformer.selectors import LabelSelector
 from aioinformer.shapes import judged
 from aioinformer.states import StateChanges
-from aioinformer.subscription import DEFAULT_MAX_PENDING, Overflow, Scope, Subscription, Terms
+from aioinformer.subscription import Subscription
 from aioinformer.syncing import until_rescoped, until_synced
 from aioinformer.waiting import until_found, until_holds, until_reached
 from aioinformer.writing import Writer

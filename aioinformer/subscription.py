@@ -1,4 +1,4 @@
-"""Fan-out: one subscriber's view of the changes, as an async iterator.
+"""Fan-out: one subscriber's view of the changes, as an async iterator. What waits for it is its ``Inbox``.
 
 A subscription first replays what the cache holds, then says ``Synced``, then yields live changes, with no gap and no
 repeat between the three, whenever it starts. It holds no task and no timer while nobody waits on it, and the informer
@@ -11,57 +11,37 @@ import asyncio
 from asyncio import current_task
 from collections import deque
 from math import inf
-from time import monotonic
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import ref
 
-from aioinformer.backlog import Backlog
-from aioinformer.errors import NotRunning, SubscriptionLagged
+from aioinformer.bulk import Batches
+from aioinformer.errors import NotRunning
 from aioinformer.events import Added, Deleted, Event, Resynced, Synced, Updated
-from aioinformer.lag import Lag
-from aioinformer.scope import DEFAULT_MAX_PENDING, Overflow, Scope, Terms
+from aioinformer.inbox import Inbox
 from aioinformer.turns import FEW, SECONDS, Lane
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
     from weakref import ReferenceType
 
     from aioinformer.batches import Change
+    from aioinformer.inbox import CacheReads
     from aioinformer.objects import Stored
+    from aioinformer.scope import Terms
 
-__all__ = ["DEFAULT_MAX_PENDING", "Batches", "CacheReads", "Overflow", "Scope", "Subscription", "Terms"]
+__all__ = ["Subscription"]
 
 T = TypeVar("T")
 
 SKIPPED = 500
 """Objects outside a subscription's scope that are passed over before others get a turn."""
-BATCH = 256
-"""Events that ``batches`` gives at a time."""
-SOME = 8
-"""Events of a batch between two looks at the clock: with a client's model, each takes most of a millisecond."""
 TURN = SECONDS
 """Seconds a consumer that never waits may run before others get a turn."""
 
 
-class CacheReads(Protocol):
-    """What a subscription reads of the cache."""
-
-    def get(self, key: str) -> Stored | None:
-        """The record under a key."""
-        ...
-
-    def records(self, namespace: str | None = None) -> list[Stored]:
-        """All records, or one namespace's, in a list of their own."""
-        ...
-
-    def keys(self, namespace: str | None = None) -> list[str]:
-        """All keys, or one namespace's, in a list of their own."""
-        ...
-
-
-class Subscription(Generic[T]):
+class Subscription(Inbox, Generic[T]):
     """One consumer's events; made by ``informer.events()``.
 
     Iterate it with ``async for``, once. ``async with`` or ``aclose()`` ends it early; dropping the last reference does,
@@ -70,25 +50,11 @@ class Subscription(Generic[T]):
     """
 
     def __init__(self, cache: CacheReads, view: Callable[[Stored], T], terms: Terms) -> None:
-        self._cache = cache
+        super().__init__(cache, terms)
         self._view = view
-        self._terms = terms
-        self._scope = terms.scope
-        self._is_narrow = not terms.scope.is_everything
-        self._max_pending = terms.max_pending
-        self._backlog = Backlog(terms.max_pending)
-        self._in_order = self._backlog.in_order
-        self._initial: list[Stored] = []
-        self._synced_version: str | None = None
         self._due: deque[str] = deque()
         self._resync_at: float | None = None
-        self._waiter: asyncio.Future[None] | None = None
         self._consumer: ReferenceType[asyncio.Task[Any]] | None = None
-        self._lag = Lag()
-        self.held = 0
-        """Events that were taken for a consumer who has not got them yet. For a merge to set."""
-        self._closed = False
-        self._failure: Exception | None = None
         self._unbuilt: Exception | None = None
         """What making the next event raised, while those before it are taken: for the next turn to raise."""
         self._clock: Callable[[], float] = lambda: inf  # until somebody iterates: later than any turn may end
@@ -97,130 +63,15 @@ class Subscription(Generic[T]):
         """Where its consumer waits for its turn while much waits to be taken. For the fan-out to set."""
         self.waiting_room: set[Subscription[Any]] = set()
         """Where it stands while somebody waits on it, so that no waiting task is garbage. For the fan-out to set."""
-        self.now: Callable[[], float] = monotonic
-        """The clock by which events wait. For the fan-out to set."""
         self.is_running = True
         """Whether there is an informer at work that could ever offer anything. For the fan-out to set."""
         self.catching_up = False
         """Whether the cache is ahead of what was offered so far. For the fan-out to set."""
 
     @property
-    def is_closed(self) -> bool:
-        """Whether nothing more will be offered."""
-        return self._closed
-
-    @property
-    def pending(self) -> int:
-        """How many events wait to be taken; while a filtered replay lasts, at most."""
-        return len(self._initial) + len(self._backlog) + self.held
-
-    @property
-    def lag(self) -> float:
-        """Seconds for which the oldest event that waits has waited, give or take a twentieth; 0.0 when none does.
-
-        Of events that were merged because too many waited, it is those of the one that has been behind longest, at most.
-        """
-        waiting = len(self._in_order)
-        behind = len(self._backlog) > waiting
-        return self._lag.seconds(waiting, self.now(), replaying=self.is_replaying, behind=behind)
-
-    @property
-    def scope(self) -> Scope:
-        """Which objects it wants."""
-        return self._scope
-
-    def waiting_for(self, key: str) -> int:
-        """How many events of one object wait to be taken, apart from the replay."""
-        return self._backlog.count(key)
-
-    def lately_merged(self, key: str) -> int:
-        """How many events of one object are among the last ones that were merged."""
-        return self._backlog.lately_merged.count(key)
-
-    @property
-    def is_replaying(self) -> bool:
-        """Whether ``Synced`` is about to come: the cache is in sync, and the replay of it has not been taken yet."""
-        return self._synced_version is not None
-
-    @property
-    def merged(self) -> int:
-        """How many events were merged into others because too many waited."""
-        return self._backlog.merged
-
-    @property
     def consumer(self) -> asyncio.Task[Any] | None:
         """The task that iterates over it, while there is that task."""
         return self._consumer() if self._consumer is not None else None
-
-    def start(self, resource_version: str) -> None:
-        """The cache is in sync at this version: replay what it holds. For the informer to call, once."""
-        if self._closed:
-            return
-        if self._terms.replay:
-            for namespace in self._scope.namespaces or (None,):
-                self._initial += self._cache.records(namespace)
-            self._initial.reverse()
-            self._scope.replay(begins=True)
-        self._lag.started(self.now())
-        self._synced_version = resource_version
-        self._wake()
-
-    def offer(self, changes: Sequence[Change], now: float | None = None) -> None:
-        """Take changes in, in order. For the informer to call, with the time by ``now`` if it has that; never waits."""
-        in_order, lag = self._in_order, self._lag
-        total = len(in_order) + len(changes)
-        if (  # as nearly always, and for each subscriber: no call for what is a line
-            self._is_narrow
-            or self._closed
-            or now is None
-            or now >= lag.next_mark
-            or total > self._max_pending
-            or self._backlog.behind
-        ):
-            self._take_in_otherwise(changes, self.now() if now is None else now)
-            return
-        in_order.extend(changes)
-        lag.count += len(changes)
-        if (waiter := self._waiter) is not None and not waiter.done():
-            waiter.set_result(None)
-
-    def _take_in_otherwise(self, changes: Sequence[Change], now: float) -> None:
-        """What ``offer`` does when there is more to it."""
-        if self._closed:
-            return
-        failure: Exception | None = None
-        if self._is_narrow:
-            changes, failure = self._scope.narrowed(changes)
-        if changes and not self._take_in(changes, now):
-            self._fail(
-                SubscriptionLagged(
-                    f"more than {self._terms.max_pending} events waited: take them faster, raise max_pending, or use overflow='coalesce'"
-                )
-            )
-        elif failure is not None:
-            self._fail(failure)
-        elif changes:
-            self._wake()
-
-    def _take_in(self, changes: Sequence[Change], now: float) -> bool:
-        """Add to the backlog; ``False`` if that is too much for a subscription that does not merge."""
-        in_order, backlog = self._in_order, self._backlog
-        waiting = len(in_order)
-        was_behind = bool(backlog.behind)
-        if not backlog.extend(changes, merge=self._terms.overflow == "coalesce"):
-            return False
-        added = len(in_order) - waiting
-        if added:
-            self._lag.offered(added, waiting + added, now)
-        if backlog.behind and not was_behind:
-            self._lag.fell_behind(now)
-        return True
-
-    def finish(self, failure: Exception | None = None) -> None:
-        """The informer has stopped: once what waits has been taken, end or raise. For the informer to call."""
-        self._closed = True
-        self._failure = self._failure or failure
-        self._wake()
 
     async def aclose(self) -> None:
         """End the subscription and drop what waits. A consumer that waits in ``anext`` gets the end of the iteration."""
@@ -432,34 +283,5 @@ class Subscription(Generic[T]):
         self.catching_up = False
         self._wake()
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def _fail(self, error: Exception) -> None:
-        self._failure = error
-        self._closed = True
-        self._wake()
-
     def __repr__(self) -> str:
         return f"<Subscription {'closed' if self._closed else 'open'} pending={self.pending} merged={self.merged}>"
-
-
-class Batches(Generic[T]):
-    """The events of a subscription, many at a time; made by ``subscription.batches()``."""
-
-    def __init__(self, subscription: Subscription[T]) -> None:
-        self._subscription = subscription
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> list[Event[T]]:
-        """At least one event. Cancelling it loses none: the next one yields what it would have."""
-        subscription = self._subscription
-        events = [await anext(subscription)]
-        while some := subscription.take(min(SOME, BATCH - len(events))):
-            events += some
-            if subscription.has_had_its_turn:
-                break
-        return events

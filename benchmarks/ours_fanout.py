@@ -11,9 +11,10 @@ from aioinformer import Updated
 from aioinformer.batches import Change
 from aioinformer.fanout import Fanout
 from aioinformer.objects import KubeObject, Record
+from aioinformer.scope import Scope, Terms
 from aioinformer.selectors import LabelSelector
 from aioinformer.store import Store
-from aioinformer.subscription import Scope, Subscription, Terms
+from aioinformer.subscription import Subscription
 from benchmarks.ours_cache import synced, tell
 from benchmarks.process import resident
 from benchmarks.result import Span

@@ -20,9 +20,10 @@ from aioinformer.framing import LineSplitter
 from aioinformer.objects import KubeObject
 from aioinformer.packing import SAMPLES, Packer
 from aioinformer.reflector import SLICE
+from aioinformer.scope import Scope, Terms
 from aioinformer.selectors import LabelSelector
 from aioinformer.store import Store
-from aioinformer.subscription import Scope, Subscription, Terms
+from aioinformer.subscription import Subscription
 from aioinformer.wire import decode_line
 from benchmarks.drawing import GROUPS
 from benchmarks.pods import plate

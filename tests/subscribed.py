@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aioinformer.batches import Change, Delta, Deltas
 from aioinformer.objects import Record, Stored, key_of
+from aioinformer.scope import Scope, Terms
 from aioinformer.selectors import LabelSelector
 from aioinformer.store import Store
-from aioinformer.subscription import Scope, Subscription, Terms
+from aioinformer.subscription import Subscription
 
 if TYPE_CHECKING:
     from aioinformer.events import Event

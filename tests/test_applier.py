@@ -14,9 +14,10 @@ from aioinformer.batches import Delta, Deltas, SnapshotBegin, SnapshotCommit, Sn
 from aioinformer.events import Updated
 from aioinformer.fanout import Fanout
 from aioinformer.objects import KubeObject, Record
+from aioinformer.scope import Scope, Terms
 from aioinformer.selectors import LabelSelector
 from aioinformer.store import Store
-from aioinformer.subscription import Scope, Subscription, Terms
+from aioinformer.subscription import Subscription
 from benchmarks.pods import encoded, modified, pod
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ from aioinformer.batches import Delta, Deltas, SnapshotBegin, SnapshotCommit, Sn
 from aioinformer.errors import ObjectRejected
 from aioinformer.fanout import Fanout
 from aioinformer.objects import Record
+from aioinformer.scope import Scope, Terms
 from aioinformer.selectors import LabelSelector
 from aioinformer.store import Store
-from aioinformer.subscription import Scope, Subscription, Terms
+from aioinformer.subscription import Subscription
 from aioinformer.turns import FEW
 from benchmarks.pods import encoded, pod
 

@@ -13,9 +13,10 @@ from aioinformer.errors import InformerError
 from aioinformer.events import Event, Resynced, Updated
 from aioinformer.fanout import SLICE, Fanout
 from aioinformer.objects import Record, Stored
+from aioinformer.scope import Scope, Terms
 from aioinformer.selectors import LabelSelector
 from aioinformer.store import Store
-from aioinformer.subscription import Scope, Subscription, Terms
+from aioinformer.subscription import Subscription
 
 Events: TypeAlias = Subscription[Stored]
 

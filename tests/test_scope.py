@@ -39,6 +39,7 @@ def test_what_is_no_namespace_is_refused_at_once(namespace: Any) -> None:
     ("terms", "message"),
     [
         ({"replay": "no"}, "replay is True or False, not 'no'"),
+        ({"max_pending": 0}, "max_pending is a whole number"),
         ({"max_pending": True}, "max_pending is a whole number of events, at least 1, not True"),
         ({"max_pending": 0.5}, "max_pending is a whole number"),
         ({"overflow": "drop"}, "overflow is 'coalesce' .* or 'error', not 'drop'"),

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioinformer.batches import Change
-from aioinformer.errors import InformerError, InvalidOption, SubscriptionLagged
+from aioinformer.errors import InformerError
 from aioinformer.events import Added, Deleted, Resynced, Synced, Updated
+from aioinformer.scope import Scope, Terms
 from aioinformer.selectors import LabelSelector
-from aioinformer.subscription import SKIPPED, Scope, Subscription, Terms
+from aioinformer.subscription import SKIPPED, Subscription
 from tests.subscribed import Cache, consumed, record, taken, turns
 
 if TYPE_CHECKING:
@@ -171,48 +172,6 @@ class TestResync:
         await taken(events)
         await asyncio.sleep(10)
         assert [type(event) for event in await taken(events)] == [Resynced]
-
-
-class TestOverflow:
-    async def test_a_slow_consumer_gets_merged_events_and_the_bound_holds(self) -> None:
-        cache = Cache()
-        events = cache.events(max_pending=2)
-        for version in range(1, 100):
-            cache.put(record("a", version), record("b", version))
-        assert events.pending <= 2 + 2 * 2
-        assert events.merged == 2 * 99 - 4
-        assert (await taken(events))[1:] == [
-            Added(record("a", 1), key="n/a"),
-            Added(record("b", 1), key="n/b"),
-            Updated(record("a", 99), old=record("a", 1), key="n/a"),
-            Updated(record("b", 99), old=record("b", 1), key="n/b"),
-        ]
-        assert events.pending == 0
-
-    async def test_error_mode_gives_what_waited_and_then_raises(self) -> None:
-        cache = Cache()
-        events = cache.events(max_pending=2, overflow="error")
-        cache.put(record("a"), record("b"))
-        assert not events.is_closed
-        cache.put(record("c"))
-        cache.put(record("d"))
-        assert events.is_closed
-        found = [await anext(events) for _ in range(3)]
-        assert [getattr(event, "key", "synced") for event in found] == ["synced", "n/a", "n/b"]
-        for _ in range(2):
-            with pytest.raises(SubscriptionLagged, match="more than 2 events"):
-                await anext(events)
-
-    async def test_a_replay_does_not_count_as_lagging(self) -> None:
-        events = Cache(*(record(str(n)) for n in range(10))).events(max_pending=1, overflow="error")
-        assert len(await taken(events)) == 11
-
-    def test_terms_that_cannot_work_are_refused(self) -> None:
-        scope = Scope(None, LabelSelector())
-        with pytest.raises(InvalidOption, match="max_pending"):
-            Terms(scope, max_pending=0)
-        with pytest.raises(InvalidOption, match="overflow"):
-            Terms(scope, overflow="drop")  # type: ignore[arg-type]
 
 
 class TestEnds:

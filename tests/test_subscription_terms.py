@@ -1,4 +1,4 @@
-"""subscription.py: predicates and namespaces of a subscriber's own, and for how long its events wait."""
+"""subscription.py: predicates and namespaces of a subscriber's own."""
 
 from __future__ import annotations
 
@@ -117,25 +117,3 @@ async def test_a_resync_covers_several_namespaces() -> None:
     events = cache.events(namespace=("m", "n"), replay=False, resync=10)
     seen = [await anext(events) for _ in range(3)]
     assert [event.key for event in seen if isinstance(event, Resynced)] == ["m/b", "n/a"]
-
-
-async def test_lag_is_the_age_of_the_oldest_event_that_waits() -> None:
-    """The replay's, then that of what waits in order, then that of what was merged."""
-    now = [0.0]
-    cache = Cache(record("a"))
-    events = cache.events(started=False, max_pending=2)
-    events.now = lambda: now[0]
-    events.start("1")
-    now[0] = 5.0
-    assert (events.lag, events.pending) == (5.0, 1)
-    assert [type(await anext(events)) for _ in range(2)] == [Added, Synced]
-    assert (events.lag, events.pending) == (0.0, 0)
-    for version in range(2, 7):
-        cache.put(record("a", version))
-        now[0] += 1.0
-    assert (events.lag, events.pending, events.merged) == (5.0, 3, 2)
-    lags = []
-    for _ in range(3):
-        await anext(events)
-        lags.append(events.lag)
-    assert lags == [4.0, 3.0, 0.0]

@@ -19,9 +19,10 @@ from aioinformer.batches import Batch, Delta, Deltas, SnapshotBegin, SnapshotCom
 from aioinformer.events import Updated
 from aioinformer.fanout import Fanout
 from aioinformer.objects import Record
+from aioinformer.scope import Scope, Terms
 from aioinformer.selectors import LabelSelector
 from aioinformer.store import Store
-from aioinformer.subscription import Scope, Subscription, Terms
+from aioinformer.subscription import Subscription
 from tests.pod_server import Mirroring, PodServer
 from tests.scripted_source import Run, bookmark, event, page, thing
 

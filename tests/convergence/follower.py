@@ -11,7 +11,7 @@ from aioinformer import Added, Deleted, KubeObject, Resynced, SubscriptionLagged
 
 if TYPE_CHECKING:
     from aioinformer import Event, Informer
-    from aioinformer.subscription import Overflow
+    from aioinformer.scope import Overflow
 
 __all__ = ["Follower", "Terms"]
 

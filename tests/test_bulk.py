@@ -1,4 +1,4 @@
-"""subscription.py: the same events, many at a time."""
+"""bulk.py: the same events, many at a time."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aioinformer.bulk import BATCH, SOME
 from aioinformer.errors import InformerError, SubscriptionLagged
 from aioinformer.events import Added, Resynced, Synced, Updated
-from aioinformer.subscription import BATCH, SOME
 from tests.subscribed import Cache, record, turns
 
 if TYPE_CHECKING:
