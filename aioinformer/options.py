@@ -21,7 +21,8 @@ from aioinformer.selectors import LabelSelector, SelectorLike
 from aioinformer.shapes import Indexer, ModelView, Transform, View, admission, index_function  # as above
 
 if TYPE_CHECKING:
-    from aioinformer.store import Admission, IndexFunction
+    from aioinformer.cache import IndexFunction
+    from aioinformer.store import Admission
 
 __all__ = [
     "InformerDefaults",

@@ -17,8 +17,9 @@ from aioinformer.models import model_builder
 from aioinformer.objects import JSON, Record
 
 if TYPE_CHECKING:
+    from aioinformer.cache import IndexFunction
     from aioinformer.objects import Stored
-    from aioinformer.store import Admission, IndexFunction
+    from aioinformer.store import Admission
 
 __all__ = ["BUILT", "Indexer", "ModelView", "Transform", "View", "admission", "index_function", "judged"]
 

@@ -1,4 +1,4 @@
-"""The indexed cache. One writer, any number of readers, all on one thread; nothing here awaits.
+"""The cache as it is written. One writer, any number of readers, all on one thread; nothing here awaits.
 
 Watch events change it in place. A snapshot is staged beside it, page by page, and becomes the cache in one step when
 it is whole; what that changed is the difference between the two. An object that is unchanged (same uid and version)
@@ -10,37 +10,31 @@ go independently, and each is compared with, and replaces, what is cached of its
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from aioinformer.batches import Change, Delta
-from aioinformer.burst import STAGED
-from aioinformer.errors import InvalidOption, ObjectRejected
+from aioinformer.cache import Cache, values_from
+from aioinformer.errors import ObjectRejected
 from aioinformer.objects import digest, raw_metadata
-from aioinformer.packing import Packer, StorageStatus
 from aioinformer.quarantine import Quarantined, forget_frames, origin
 from aioinformer.resource import oldest
-from aioinformer.staging import Staging, identity, replaced, within
-from aioinformer.table import SLICE, Index, Table
-from aioinformer.wire import decode_item
+from aioinformer.staging import Staging, replaced, within
+from aioinformer.table import SLICE, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from aioinformer.batches import Deltas, SnapshotPage
+    from aioinformer.cache import IndexFunction
     from aioinformer.objects import Record, Stored
     from aioinformer.packing import Storage
-    from aioinformer.selectors import LabelSelector
 
     Admission = Callable[[Record], Record | None]
-    IndexFunction = Callable[[Stored], Iterable[str]]
 
 __all__ = ["SLICE", "Store"]
 
 
-class Store:
+class Store(Cache):
     """Records by ``namespace/name``, with indexes.
 
     ``admit`` sees each new version of an object once, whatever way it came: it returns the record to keep, ``None`` to
@@ -57,13 +51,9 @@ class Store:
         strict: bool = False,
         storage: Storage = "compressed",
     ) -> None:
+        super().__init__(indexers, storage)
         self._admit = admit
         self._strict = strict
-        self._indexers = dict(indexers or {})
-        self._packer = Packer(storage)
-        self._live = Table(self._indexers, self._packer)
-        self._stagings: dict[str, Staging] = {}
-        self._shelved: Table | None = None
         self._distrusted: frozenset[str] = frozenset()
         self.touched: set[str] | None = None
         """The keys that watch events were about since an auditor put a set here."""
@@ -152,26 +142,11 @@ class Store:
         self.quarantine = {key: q for key, q in self.quarantine.items() if key in kept}
         return shelved.dismantle()
 
-    @property
-    def _known(self) -> Table:
-        """What the next snapshot is compared with."""
-        return self._live if self._shelved is None else self._shelved
-
     def forget_part(self, part: str) -> None:
         """Nothing more comes of this part: what is staged of it, and its version, count no more. What is cached stays."""
         self._stagings.pop(part, None)
         self.versions.pop(part, None)
         self._reached("", "")
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is known of any object, be it cached or left out."""
-        return not (self._live.records or self._live.left_out)
-
-    @property
-    def namespaces(self) -> list[str]:
-        """The namespaces that something is cached of."""
-        return list(self._live.namespaces)
 
     def distrust(self, keys: Iterable[str]) -> None:
         """Take these objects from the next snapshot, even at the version that the cache has."""
@@ -188,161 +163,14 @@ class Store:
         record = self._live.records.get(key)
         return self._live.left_out.get(key) if record is None else digest(record)
 
-    def is_damaged(self, key: str) -> bool:
-        """Whether a record contradicts its own bytes, or an index the record. Costs some ten microseconds."""
-        record, live = self._live.records[key], self._live
-        try:
-            read = decode_item(msgspec.Raw(record.raw), keep_managed_fields=True)
-            values = {name: _values(function, record) for name, function in self._indexers.items()}
-        except Exception:  # noqa: BLE001  # whatever it is, it did not happen when the object was taken in
-            return True
-        return (
-            not isinstance(read, Delta)
-            or identity(read.record) != identity(record)
-            or read.record.labels != record.labels
-            or record.key != key
-            or key not in live.namespaces.get(record.namespace, ())
-            or any(not live.indexes[name].holds(key, wanted) for name, wanted in values.items())
-        )
-
-    def strays(self) -> Iterator[list[str]]:
-        """Keys that a namespace or an index lists wrongly, some at a time."""
-        filed = self._live.filed()
-        while part := list(islice(filed, SLICE)):
-            yield [key for key, belongs in part if not belongs]
-
-    def get(self, key: str) -> Stored | None:
-        """The record under a key."""
-        return self._live.records.get(key)
-
-    def __len__(self) -> int:
-        return len(self._live.records)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._live.records
-
-    def records(self, namespace: str | None = None) -> list[Stored]:
-        """All records, or one namespace's, as a list of their own, in the order they came in."""
-        records = self._live.records
-        if namespace is None:
-            return list(records.values())
-        return [records[key] for key in self._live.namespaces.get(namespace, ())]
-
-    def select(self, namespace: str | None, selector: LabelSelector) -> list[Stored]:
-        """The records of a namespace, or of all, that match; of those that have to be looked at, as few as indexes permit."""
-        if not selector:
-            return self.records(namespace)
-        keys = self._live.narrowest(self._indexers, namespace, selector)
-        records = self.records(namespace) if keys is None else [self._live.records[key] for key in keys]
-        return [
-            record
-            for record in records
-            if (keys is None or namespace is None or record.namespace == namespace) and selector.matches(record.labels)
-        ]
-
-    def keys(self, namespace: str | None = None) -> list[str]:
-        """All keys, or one namespace's, in the same order."""
-        return list(self._live.records if namespace is None else self._live.namespaces.get(namespace, ()))
-
-    def by_index(self, index: str, value: str) -> list[Stored]:
-        """The records that have this value in the index."""
-        return [self._live.records[key] for key in self._index(index).keys_of(value)]
-
-    def index_keys(self, index: str, value: str) -> list[str]:
-        """The keys that have this value in the index."""
-        return list(self._index(index).keys_of(value))
-
-    def index_values(self, index: str) -> list[str]:
-        """All values that some object has in the index."""
-        return list(self._index(index).by_value)
-
     @property
     def is_strict(self) -> bool:
         """Whether an object that cannot be taken in raises."""
         return self._strict
 
-    @property
-    def storage(self) -> StorageStatus:
-        """How the objects are kept, as of now."""
-        live, packer = self._live, self._packer
-        return StorageStatus(
-            mode=packer.mode,
-            packed=live.packed,
-            packed_bytes=live.packed_bytes,
-            waiting=live.waiting,
-            waiting_bytes=live.waiting_bytes,
-            ratio=packer.ratio,
-            dictionaries=packer.dictionaries,
-            note=packer.note,
-        )
-
-    @property
-    def is_pressed(self) -> bool:
-        """Whether so much waits to be packed that it cannot wait for a quiet moment."""
-        if self._live.has_too_much_waiting(drain=True):
-            return True
-        if not self._stagings and self._shelved is None:
-            return False  # as it is for every event
-        hidden = self._tables[1:]
-        if self._known.records and any(table.waiting_bytes > STAGED for table in hidden):
-            return True
-        return any(table.has_too_much_waiting(drain=False) for table in hidden)
-
-    @property
-    def can_pack(self) -> bool:
-        """Whether there is something to pack."""
-        return any(table.can_pack for table in self._tables)
-
-    def pack(self) -> bool:
-        """Pack some objects, a millisecond's worth; whether there is more to do."""
-        live, *staged = self._tables
-        return live.pack() or any(table.pack(newest=True) for table in staged)
-
-    @property
-    def _tables(self) -> tuple[Table, ...]:
-        shelved = () if self._shelved is None else (self._shelved,)
-        return (self._live, *shelved, *(staging.table for staging in self._stagings.values()))
-
-    def add_indexer(self, name: str, function: IndexFunction) -> None:
-        """Index everything that is there, and whatever comes. What ``function`` raises passes through; nothing is added then.
-
-        Raises:
-            InvalidOption: there is an index of this name.
-        """
-        if name in self._indexers:
-            raise InvalidOption(f"there is an index named {name!r} already; its names are {sorted(self._indexers)}")
-        built = [_built(table, function) for table in self._tables]
-        for table, index in zip(self._tables, built, strict=True):
-            table.indexes[name] = index
-        self._indexers[name] = function
-
-    def remove_indexer(self, name: str) -> None:
-        """Forget an index.
-
-        Raises:
-            InvalidOption: there is no index of this name.
-        """
-        self._index(name)
-        del self._indexers[name]
-        for table in self._tables:
-            del table.indexes[name]
-
     def admitted(self, record: Record) -> Record | None:
         """What the cache would keep of a record; ``None``: nothing. What the user's function raises passes through."""
         return record if self._admit is None else self._admit(record)
-
-    def index_values_of(self, index: str, record: Stored) -> tuple[str, ...]:
-        """The values that an object has, or would have, in the index; what the user's function raises passes through."""
-        self._index(index)
-        return _values(self._indexers[index], record)
-
-    def _index(self, name: str) -> Index:
-        try:
-            return self._live.indexes[name]
-        except (KeyError, TypeError):  # or what cannot even be looked up
-            raise InvalidOption(
-                f"there is no index named {name!r}; there are {sorted(self._indexers) or 'none'}: add_indexer() makes one"
-            ) from None
 
     def _apply(self, delta: Delta, changes: list[Change]) -> None:
         record = delta.record
@@ -436,7 +264,7 @@ class Store:
         """The record to keep (``None``: leave it out) and its index values; ``None`` if it went into quarantine."""
         try:
             kept = record if self._admit is None else self._admit(record)
-            values = {} if kept is None else {name: _values(fn, kept) for name, fn in self._indexers.items()}
+            values = {} if kept is None else {name: values_from(fn, kept) for name, fn in self._indexers.items()}
         except Exception as error:  # noqa: BLE001  # the user's function, whatever it raises
             where = origin(error)
             forget_frames(error)
@@ -474,18 +302,3 @@ class Store:
 
 def _same(a: Stored, b: Stored) -> bool:
     return a.resource_version == b.resource_version and a.uid == b.uid
-
-
-def _values(function: IndexFunction, record: Stored) -> tuple[str, ...]:
-    values = tuple(dict.fromkeys(function(record)))
-    for value in values:
-        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # it is the user's function
-            raise TypeError(f"an indexer gives strings, not {type(value).__name__}")
-    return values
-
-
-def _built(table: Table, function: IndexFunction) -> Index:
-    index = Index()
-    for key, record in table.records.items():
-        index.put(key, _values(function, record))
-    return index

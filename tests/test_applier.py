@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aioinformer import burst, packing, store
+from aioinformer import burst, packing, cache
 from aioinformer.applier import QUIET, Applier, Part, Queue
 from aioinformer.batches import Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage
 from aioinformer.events import Updated
@@ -175,7 +175,7 @@ class TestPacking:
 
     async def test_a_list_that_replaces_another_may_leave_less_waiting(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """It comes beside what is there already."""
-        monkeypatch.setattr(store, "STAGED", 200_000)
+        monkeypatch.setattr(cache, "STAGED", 200_000)
         async with applying() as it:
             await it.snapshot(5, *pods(0, 10))
             await asyncio.sleep(2 * QUIET)

@@ -15,7 +15,8 @@ from aioinformer.resource import GroupVersionResource
 from aioinformer.shapes import BUILT, ModelView, index_function
 
 if TYPE_CHECKING:
-    from aioinformer.store import Admission, IndexFunction
+    from aioinformer.cache import IndexFunction
+    from aioinformer.store import Admission
 
 PODS = GroupVersionResource("", "v1", "pods")
 RAW = b'{"kind":"Pod","metadata":{"name":"web","namespace":"default","uid":"u","resourceVersion":"7","labels":{"app":"web"}},"spec":{"nodeName":"n1"}}'
