@@ -12,13 +12,14 @@ from aioinformer.options import InformerOptions, InformerSpec, namespace_scope
 from aioinformer.selectors import LabelSelector
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from aioinformer.resource import GroupVersionResource
 
 __all__ = ["asked_for", "check_conflict", "check_defaults"]
 
 _OPTIONS = get_type_hints(InformerOptions).keys()
+_DEFAULTS = _OPTIONS - {"restore_from"}
 
 
 def asked_for(
@@ -32,7 +33,7 @@ def asked_for(
     Raises:
         InvalidOption: an option that does not exist or cannot work, or a name that is none.
     """
-    _check_names(options)
+    _check_names(options, {"model", *_OPTIONS})
     if isinstance(resource, type):
         model = model or resource
     given = _parsed({**defaults, "model": model, **options})
@@ -50,17 +51,18 @@ def check_defaults(defaults: Mapping[str, Any]) -> None:
     Raises:
         InvalidOption: an option that does not exist or cannot work.
     """
-    _check_names(defaults)
-    if defaults.get("restore_from") is not None:
-        raise InvalidOption("restore_from is one informer's own file: pass it to factory.informer()")
+    for own, what in (("restore_from", "file"), ("model", "model")):
+        if defaults.get(own) is not None:
+            raise InvalidOption(f"{own} is one informer's own {what}: pass it to factory.informer()")
+    _check_names(defaults, _DEFAULTS)
     InformerSpec(named_resource("pods"), **_parsed(defaults)).checked()
 
 
-def _check_names(options: Mapping[str, Any]) -> None:
-    unknown = sorted(options.keys() - _OPTIONS)
+def _check_names(options: Mapping[str, Any], choices: Collection[str]) -> None:
+    unknown = sorted(name for name in options if name not in choices)
     if unknown:
-        close = difflib.get_close_matches(unknown[0], _OPTIONS)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(_OPTIONS)}"
+        close = difflib.get_close_matches(unknown[0], choices)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(sorted(choices))}"
         raise InvalidOption(f"there is no option {unknown[0]!r}; {hint}")
 
 

@@ -42,6 +42,9 @@ class Batches(Generic[T]):
     def __init__(self, subscription: Taken[T]) -> None:
         self._subscription = subscription
 
+    def __repr__(self) -> str:
+        return f"<Batches of {self._subscription!r}>"
+
     def __aiter__(self) -> Self:
         return self
 

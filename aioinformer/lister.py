@@ -55,9 +55,9 @@ def check_namespace(namespace: object) -> None:
     """Refuse what no namespace is called.
 
     Raises:
-        InvalidOption: it is neither a string nor ``None``.
+        InvalidOption: it is neither the name of one nor ``None``; ``""``, which client-go has for all of them, is neither.
     """
-    if not (namespace is None or isinstance(namespace, str)):
+    if not (namespace is None or (isinstance(namespace, str) and namespace)):
         raise InvalidOption(f"namespace is one namespace, or None for all of them, not {namespace!r}")
 
 
@@ -90,17 +90,20 @@ class Lister(Generic[T]):
     def get(self, name: str, namespace: str | None = None) -> T | None:
         """The object, or ``None``. ``name`` may also be a whole key, ``"namespace/name"``.
 
-        In an informer on one namespace that namespace goes without saying.
+        In an informer on one namespace that namespace goes without saying. ``""`` is none, as in objects without one.
 
         Raises:
             InvalidOption: the resource is known to have namespaces, the informer is on all of them, and none is given; or what is
-                given is no name.
+                given is no name, or a whole key and a namespace besides.
         """
         if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
             raise InvalidOption(f"name is an object's name, or a key such as 'default/web', not {name!r}")
         if namespace is not None and not isinstance(namespace, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # as above
             check_namespace(namespace)
-        if namespace is None and "/" not in name:
+        if "/" in name:
+            if namespace:
+                raise InvalidOption(f"{name!r} is a whole key: leave namespace={namespace!r} out")
+        elif not namespace:
             namespace = self._namespace()
             if namespace is None and self._namespaced:
                 raise InvalidOption(
@@ -149,6 +152,9 @@ class Lister(Generic[T]):
     def __contains__(self, key: object) -> bool:
         return key in self._store
 
+    def __repr__(self) -> str:
+        return f"<Lister objects={len(self)}>"
+
 
 class NamespaceLister(Generic[T]):
     """Reads of one namespace."""
@@ -164,3 +170,6 @@ class NamespaceLister(Generic[T]):
     def list(self, label_selector: SelectorLike = None) -> builtins.list[T]:
         """The objects that match a label selector; see ``Lister.list``."""
         return self._lister.list(self._namespace, label_selector)
+
+    def __repr__(self) -> str:
+        return f"<NamespaceLister {self._namespace}>"

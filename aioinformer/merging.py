@@ -106,6 +106,9 @@ class Merged(Generic[T]):
     ) -> None:
         await self.aclose()
 
+    def __repr__(self) -> str:
+        return f"<Merged sources={len(self._sources)} pending={self.pending}>"
+
     def _next(self) -> Tagged[T] | None:
         """An event that is there already: of the source that has gone without the longest."""
         if self._ready:

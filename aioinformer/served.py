@@ -244,6 +244,9 @@ class ResourceChanges:
     ) -> None:
         await self.aclose()
 
+    def __repr__(self) -> str:
+        return f"<ResourceChanges {'closed' if self._is_over else 'open'} told={len(self._told)}>"
+
     @property
     def _is_over(self) -> bool:
         return self._is_closed or self._of.is_over

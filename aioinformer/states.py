@@ -55,5 +55,8 @@ class StateChanges:
         self._told = self._of.state
         return self._told
 
+    def __repr__(self) -> str:
+        return f"<StateChanges {self._told or 'not begun'}>"
+
     def _changed(self) -> bool:
         return self._of.state is not self._told

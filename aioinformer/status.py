@@ -142,7 +142,8 @@ class InformerStatus:
 
     def explain(self) -> str:
         """One line: how it is doing and why."""
-        parts = [f"{self.name} is {self.state}, {self.objects} objects"]
+        set_aside = f", {self.quarantined} in quarantine" if self.quarantined else ""
+        parts = [f"{self.name} is {self.state}, {self.objects} objects{set_aside}"]
         if self.failure is not None:
             parts.append(f"because: {self.failure}")
         elif self.last_error is not None:

@@ -63,15 +63,16 @@ def _check_keys(spec: InformerSpec, keys: tuple[str, ...]) -> None:
     """Refuse keys of which an informer like this can tell nothing.
 
     Raises:
-        InvalidOption: one has no namespace and needs one, or has one that is not covered.
+        InvalidOption: one is no key, has no namespace and needs one, or has one that is not covered.
     """
     builtin = spec.builtin
     for key in keys:
-        if builtin is not None and builtin.namespaced is not ("/" in key):
-            example = "default/web" if builtin.namespaced else "web"
+        namespace, slash, name = key.partition("/")
+        is_key = bool(namespace) and "/" not in name and bool(name) is bool(slash)
+        if not is_key or (builtin is not None and builtin.namespaced is not bool(slash)):
+            example = "default/web" if builtin is None or builtin.namespaced else "web"
             raise InvalidOption(f"{key!r} is no key of {spec}: those look like {example!r}")
-        namespace = key.rpartition("/")[0]
-        if namespace and None not in spec.namespaces and namespace not in spec.namespaces:
+        if slash and None not in spec.namespaces and namespace not in spec.namespaces:
             raise InvalidOption(f"{key!r} is outside {spec}, which cannot tell whether there is such an object")
 
 

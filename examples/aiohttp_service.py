@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 from kubernetes_asyncio.client import ApiClient
 
-from aioinformer import Event, Informer, InvalidOption, InvalidSelector, KubeObject, SharedInformerFactory, Synced
+from aioinformer import Event, Informer, InvalidOption, KubeObject, SharedInformerFactory, Synced
 from aioinformer.metrics import PROMETHEUS, render
 
 FACTORY = web.AppKey("FACTORY", SharedInformerFactory)
@@ -45,7 +45,7 @@ async def list_deployments(request: web.Request) -> web.Response:
     """``?namespace=default&label_selector=app in (web, api)``, both optional; from memory, so ask as often as you like."""
     try:
         found = request.app[DEPLOYMENTS].list(request.query.get("namespace"), request.query.get("label_selector"))
-    except InvalidSelector as error:
+    except InvalidOption as error:
         raise web.HTTPBadRequest(text=str(error)) from error
     return web.json_response([summary(deployment) for deployment in found])
 

@@ -22,7 +22,6 @@ from aioinformer import (
     FactoryHealth,
     Informer,
     InvalidOption,
-    InvalidSelector,
     KubeObject,
     SharedInformerFactory,
     Subscription,
@@ -105,7 +104,7 @@ async def list_deployments(
     """``?namespace=default&label_selector=app in (web, api)``, both optional; from memory, so ask as often as you like."""
     try:
         found = deployments.list(namespace, label_selector)
-    except InvalidSelector as error:
+    except InvalidOption as error:  # a selector that does not parse, an empty namespace
         raise HTTPException(400, str(error)) from error
     return [Summary.of(deployment) for deployment in found]
 

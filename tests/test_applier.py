@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aioinformer import burst, packing, cache
+from aioinformer import burst, cache, packing
 from aioinformer.applier import QUIET, Applier, Part, Queue
 from aioinformer.batches import Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage
 from aioinformer.events import Updated

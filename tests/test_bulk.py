@@ -47,6 +47,7 @@ async def test_a_batch_may_hold_the_end_of_the_replay_synced_and_what_is_live() 
 async def test_it_waits_for_one_event_and_not_for_a_full_batch() -> None:
     cache = Cache()
     batches = cache.events().batches()
+    assert repr(batches) == "<Batches of <Subscription open pending=0 merged=0>>"
     assert await anext(batches) == [Synced("")]
     waiting = asyncio.ensure_future(anext(batches))
     await turns()

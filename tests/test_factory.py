@@ -121,6 +121,7 @@ def test_contradicting_options_are_a_conflict(options: dict[str, Any], named: st
         ("pods", {"page_size": -1}, "page_size"),
         ("pods", {"model": int}, "int is no model"),
         ("pods", {"resinc": 30}, "there is no option 'resinc'; did you mean resync"),
+        ("pods", {"modle": dict}, "there is no option 'modle'; did you mean model"),
         ("my pods", {}, "is not a resource name: write it as kubectl does"),
         (7, {}, "a resource is a name such as 'pods'"),
         (dict, {}, "dict names no resource"),
@@ -137,6 +138,16 @@ def test_bad_defaults_are_refused_by_the_factory_itself(defaults: dict[str, Any]
     """They would fail every informer, so they fail at once."""
     with pytest.raises(InvalidOption):
         SharedInformerFactory(**defaults)
+
+
+def test_what_is_one_informers_own_is_no_default() -> None:
+    """Said so, and not among the choices."""
+    wrong: list[tuple[str, Any]] = [("model", dict), ("restore_from", "a file")]
+    for option, value in wrong:
+        with pytest.raises(InvalidOption, match=rf"{option} is one informer's own .*: pass it to factory\.informer"):
+            SharedInformerFactory(**{option: value})
+    with pytest.raises(InvalidOption, match=r"there is no option 'zzz'; there are .*transform$"):
+        SharedInformerFactory(zzz=1)  # type: ignore[arg-type]
 
 
 async def test_defaults_reach_the_informers_they_fit(server: ApiServer, client: ApiClient) -> None:

@@ -139,6 +139,36 @@ def test_what_is_no_name_is_refused_by_name(lister: Lister[KubeObject], wrong: A
         lister.by_index("tier", wrong)
 
 
+def test_a_whole_key_and_a_namespace_are_one_too_many(lister: Lister[KubeObject]) -> None:
+    """Nothing can be called so: it would be taken for absent, and made again."""
+    for read in (lambda: lister.get("n/a", "n"), lambda: lister.namespace("n").get("n/a")):
+        with pytest.raises(InvalidOption, match="'n/a' is a whole key: leave namespace='n' out"):
+            read()
+
+
+def test_no_namespace_is_what_objects_without_one_say(store: Store) -> None:
+    """So that ``get(other.name, other.namespace)`` is right for all; where one is needed it says so."""
+    node = Lister(store, KubeObject).get("node", "")
+    assert node is not None
+    assert node.key == "node"
+    found = Lister(store, KubeObject, namespace=lambda: "n").get("a", "")
+    assert found is not None
+    assert found.key == "n/a"
+    with pytest.raises(InvalidOption, match="which namespace's 'a'"):
+        Lister(store, KubeObject, namespaced=True).get("a", "")
+
+
+def test_an_empty_namespace_is_not_all_of_them(lister: Lister[KubeObject]) -> None:
+    """client-go calls them so; here nothing would be found, without a word."""
+    for read in (lambda: lister.list(""), lambda: lister.namespace("")):
+        with pytest.raises(InvalidOption, match="namespace is one namespace, or None for all of them, not ''"):
+            read()
+
+
+def test_repr_tells_how_much_there_is(lister: Lister[KubeObject]) -> None:
+    assert (repr(lister), repr(lister.namespace("n"))) == ("<Lister objects=4>", "<NamespaceLister n>")
+
+
 @pytest.mark.parametrize("wrong", [5, b"n", ["n"]])
 def test_what_is_no_namespace_is_refused_by_name(lister: Lister[KubeObject], wrong: Any) -> None:
     for read in (lambda: lister.get("a", wrong), lambda: lister.list(wrong), lambda: lister.namespace(wrong)):

@@ -44,6 +44,7 @@ async def test_events_come_with_their_source_and_take_turns() -> None:
         await asyncio.gather(busy.wait_for_cache_sync(), quiet.wait_for_cache_sync())
         merged = merge(busy, quiet)
         assert merged.pending == 6
+        assert repr(merged) == "<Merged sources=2 pending=6>"
         events = await taken(merged, 8)
         assert [(tagged.source is quiet, told(tagged)) for tagged in events] == [
             (False, "d/a0"), (True, "d/b"), (False, "d/a1"), (True, "synced"), (False, "d/a2"), (False, "d/a3"),

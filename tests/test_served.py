@@ -358,7 +358,9 @@ async def test_it_ends_with_the_factory_or_when_it_is_closed(server: ApiServer) 
             await after_the_present(one)
             waiting = asyncio.create_task(_drain(other))
             await asyncio.sleep(1)
+            assert repr(one).startswith("<ResourceChanges open told=")
             await one.aclose()
+            assert repr(one).startswith("<ResourceChanges closed")
             assert [change async for change in one] == []
             assert not waiting.done()
         await waiting

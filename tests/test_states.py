@@ -130,6 +130,13 @@ async def test_a_slow_reader_gets_the_latest() -> None:
             await anext(states)
 
 
+async def test_repr_tells_the_last_state_told() -> None:
+    states = Informer(InformerSpec(PODS)).states()
+    assert repr(states) == "<StateChanges not begun>"
+    await anext(states)
+    assert repr(states) == "<StateChanges idle>"
+
+
 async def test_cancelling_a_pending_step_loses_nothing() -> None:
     """The next one tells what it would have told, and nobody is left waiting at the bell."""
     server = PodServer("a")

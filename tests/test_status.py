@@ -265,6 +265,7 @@ def test_a_status_is_a_frozen_snapshot() -> None:
     ("changes", "said"),
     [
         ({}, "pods.v1 is live, 1 objects"),
+        ({"quarantined": 2}, "pods.v1 is live, 1 objects, 2 in quarantine"),
         ({"last_error": NetworkError("reset"), "attempts": 1}, "; 1 failure, the last: reset"),
         ({"last_error": NetworkError("reset"), "attempts": 2, "next_retry": 1.5}, "; 2 failures in a row, the last: reset; next try in 1.5 s"),
         ({"last_error": NetworkError("reset")}, "; overcome since: reset"),

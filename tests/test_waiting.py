@@ -142,6 +142,8 @@ async def test_waiting_on_an_informer_that_is_not_running() -> None:
         (lambda _: True, True, "timeout is a number of seconds"),
         (exists("a"), None, "'a' is no key of pods.v1: those look like 'default/web'"),
         (exists("d/a") | ~deleted("b"), None, "'b' is no key of pods.v1"),
+        ("a/b/c", None, "'a/b/c' is no key of pods.v1"),
+        ("d/", None, "'d/' is no key of pods.v1"),
     ],
 )
 async def test_arguments_that_cannot_work_are_refused_at_once(what: Any, seconds: Any, message: str) -> None:

@@ -276,6 +276,7 @@ async def test_a_selector_that_does_not_parse_is_the_callers_error(
         await service.until_ready()
         response = await service.http.get("/deployments", params={"label_selector": "tier in ("})
         assert response.status_code == 400
+        assert (await service.http.get("/deployments", params={"namespace": ""})).status_code == 400
 
 
 async def test_gets_one_object_as_the_server_has_it(serve: Serve, server: ApiServer, api_client: ApiClient) -> None:
