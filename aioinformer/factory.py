@@ -9,7 +9,7 @@ from aioinformer.errors import InvalidOption, NotRunning
 from aioinformer.groups import Groups
 from aioinformer.health import FactoryHealth, assess
 from aioinformer.informer import Informer
-from aioinformer.leases import DEFAULT_LINGER, Leases, check_linger
+from aioinformer.leases import DEFAULT_LINGER, Lease, Leases, check_linger
 from aioinformer.metrics import Metric, measure
 from aioinformer.options import InformerDefaults, InformerOptions, check_seconds
 from aioinformer.registry import Registry
@@ -154,10 +154,11 @@ class SharedInformerFactory(Groups):
             InvalidOption: an option that does not exist or cannot work, or a name that is none.
             InformerConflict: on entering, there is such an informer, with other options.
             NotRunning: on entering, the factory is not running.
+            RuntimeError: it is entered a second time: each use asks for its own.
         """
         check_linger(linger)
         spec = asked_for(resource, model, options, self._defaults)
-        return self._leases.lease(lambda: self._leased(spec, options), linger)
+        return Lease(self._leases, lambda: self._leased(spec, options), linger)
 
     def _leased(self, spec: InformerSpec, options: Mapping[str, Any]) -> Informer[Any]:
         if not self._supervisor.has_ended:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from aioinformer.errors import InvalidOption
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import Callable
 
     from aioinformer.informer import Informer
 
-__all__ = ["DEFAULT_LINGER", "Leases", "check_linger"]
+__all__ = ["DEFAULT_LINGER", "Lease", "Leases", "check_linger"]
 
 T = TypeVar("T")
 
@@ -39,6 +38,36 @@ class _Tenancy:
             self.timer = None
 
 
+class Lease(Generic[T]):
+    """One user's use of an informer, from entering to leaving; made by ``factory.lease()``, and entered once."""
+
+    __slots__ = ("_leases", "_linger", "_state", "_take", "_tenancy")
+
+    def __init__(self, leases: Leases, take: Callable[[], Informer[T]], linger: float) -> None:
+        self._leases = leases
+        self._take = take
+        self._linger = linger
+        self._tenancy: _Tenancy | None = None
+        self._state: Literal["new", "in use", "over"] = "new"
+
+    async def __aenter__(self) -> Informer[T]:
+        if self._state != "new":
+            raise RuntimeError("a lease is entered once: each use asks for its own, by factory.lease()")
+        informer = self._take()
+        self._state = "in use"
+        self._tenancy = self._leases.enter(informer)
+        return informer
+
+    async def __aexit__(self, *_: object) -> None:
+        self._state = "over"
+        tenancy, self._tenancy = self._tenancy, None
+        if tenancy is not None:
+            self._leases.leave(tenancy, self._linger)
+
+    def __repr__(self) -> str:
+        return f"<Lease {self._state} linger={self._linger:g}>"
+
+
 class Leases:
     """Which informers are there for their users' sake alone; ``stop`` is called with one whose time is over."""
 
@@ -56,34 +85,27 @@ class Leases:
         if tenancy is not None:
             tenancy.stay()
 
-    @asynccontextmanager
-    async def lease(self, take: Callable[[], Informer[T]], linger: float) -> AsyncGenerator[Informer[T]]:
-        """Use the informer that ``take`` gives, for as long as the context lasts; see ``SharedInformerFactory.lease``."""
-        informer = take()
+    def enter(self, informer: Informer[Any]) -> _Tenancy | None:
+        """One user more; ``None`` if the informer is kept, whoever uses it."""
         tenancy = self._tenancies.get(id(informer))
-        if tenancy is None:  # it is kept
-            yield informer
-            return
-        tenancy.users += 1
-        tenancy.stay()
-        try:
-            yield informer
-        finally:
-            self._leave(tenancy, linger)
-
-    def end(self) -> None:
-        """The factory ends, and all informers with it."""
-        for tenancy in self._tenancies.values():
+        if tenancy is not None:
+            tenancy.users += 1
             tenancy.stay()
-        self._tenancies.clear()
+        return tenancy
 
-    def _leave(self, tenancy: _Tenancy, linger: float) -> None:
+    def leave(self, tenancy: _Tenancy, linger: float) -> None:
         """One user less; after the last one the informer stays for as long as any of them wanted."""
         loop = asyncio.get_running_loop()
         tenancy.users -= 1
         tenancy.until = max(tenancy.until, loop.time() + linger)
         if not tenancy.users and self._tenancies.get(id(tenancy.informer)) is tenancy:
             tenancy.timer = loop.call_at(tenancy.until, self._over, tenancy)
+
+    def end(self) -> None:
+        """The factory ends, and all informers with it."""
+        for tenancy in self._tenancies.values():
+            tenancy.stay()
+        self._tenancies.clear()
 
     def _over(self, tenancy: _Tenancy) -> None:
         del self._tenancies[id(tenancy.informer)]

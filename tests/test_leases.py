@@ -145,6 +145,19 @@ async def test_a_lease_of_a_rescoped_informer_ends_that_one(factory: SharedInfor
     assert factory.informers == ()
 
 
+async def test_a_lease_is_entered_once(factory: SharedInformerFactory) -> None:
+    """Whoever keeps one for many uses is told what to do instead, while it is in use and afterwards."""
+    lease = factory.lease("pods", linger=5)
+    assert repr(lease) == "<Lease new linger=5>"
+    async with lease:
+        assert repr(lease) == "<Lease in use linger=5>"
+        with pytest.raises(RuntimeError, match="entered once: each use asks for its own"):
+            await lease.__aenter__()
+    assert repr(lease) == "<Lease over linger=5>"
+    with pytest.raises(RuntimeError, match="entered once"):
+        await lease.__aenter__()
+
+
 async def test_what_cannot_work_is_said_at_the_call_or_on_entering(factory: SharedInformerFactory) -> None:
     wrong: list[dict[str, Any]] = [{"linger": -1}, {"linger": True}, {"linger": float("inf")}, {"linger": None}]
     for options in wrong:
