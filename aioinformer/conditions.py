@@ -347,7 +347,8 @@ def rolled_out(key: str) -> Condition:
     The controller has seen the present generation, all replicas are updated and available, and old ones gone; for a
     StatefulSet with a partition, as many as the partition leaves. A Deployment that is past its progress deadline has
     not rolled out, though it may yet: to give up then, wait for
-    ``rolled_out(key) | condition(key, "Progressing", "False")``.
+    ``rolled_out(key) | condition(key, "Progressing", "False")``. After a write of your own ``wait_for_version`` comes first:
+    what was there before it may have been rolled out.
 
     Waiting raises ``InvalidOption`` where there can be no answer: for another kind of object, one without its ``spec`` and
     ``status`` (``metadata_only``), or an update strategy other than ``RollingUpdate`` in StatefulSets and DaemonSets.

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from kubernetes_asyncio.client import V1ConfigMap
+from pydantic import BaseModel
 
 from aioinformer import Added, Deleted, GroupVersionResource, LabelSelector, SharedInformerFactory, Synced
 from aioinformer.discovery import Discovery
 from aioinformer.resource import BUILTIN_RESOURCES, ResourceName
 from aioinformer.transport import Transport
 from tests.conformance.cluster import CONFIGMAPS, Cluster
+from tests.conformance.middleman import error
 
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import ApiClient
 
     from aioinformer import Informer, KubeObject
+    from tests.conformance.middleman import Middleman
 
 PATIENCE = 30.0
 
@@ -186,12 +190,23 @@ class Configuration(msgspec.Struct):
     data: Data
 
 
+@dataclass
+class DataclassConfiguration:
+    data: Data
+
+
+class PydanticConfiguration(BaseModel):
+    data: dict[str, str]
+
+
 async def test_objects_take_the_shape_that_was_asked_for(cluster: Cluster, client: ApiClient) -> None:
     """model, metadata_only and transform shape what reads and events hand out, listed and watched alike."""
     await cluster.create(CONFIGMAPS, "listed", data={"owner": "me", "secret": "s"})
     async with SharedInformerFactory(client, namespace=cluster.namespace) as factory:
         struct = factory.informer("configmaps", model=Configuration, label_selector="!struct")
         generated = factory.informer(V1ConfigMap, label_selector="!generated")
+        plain = factory.informer("configmaps", model=DataclassConfiguration, label_selector="!plain")
+        validated = factory.informer("configmaps", model=PydanticConfiguration, label_selector="!validated")
         metadata = factory.informer("configmaps", metadata_only=True)
         stripped = factory.informer("configmaps", transform=_without_secret, label_selector="!stripped")
         await factory.wait_for_cache_sync(PATIENCE)
@@ -201,8 +216,45 @@ async def test_objects_take_the_shape_that_was_asked_for(cluster: Cluster, clien
             await informer.wait_for(keys[1], PATIENCE)
         assert [struct.get(key) for key in keys] == [Configuration(Data("me")), Configuration(Data("you"))]
         assert sorted(o.data["owner"] for o in generated) == ["me", "you"]
+        assert [plain.get(key) for key in keys] == [DataclassConfiguration(Data(owner)) for owner in ("me", "you")]
+        assert [validated.get(key) for key in keys] == [
+            PydanticConfiguration(data={"owner": owner, "secret": "s"}) for owner in ("me", "you")
+        ]
         assert [sorted(o) for o in metadata if o.key in keys] == [["apiVersion", "kind", "metadata"]] * 2
         assert [o["data"] for o in stripped if o.key in keys] == [{"owner": "me"}, {"owner": "you"}]
+
+
+async def test_a_transform_leaves_objects_out_whatever_way_they_come(
+    cluster: Cluster, through: SharedInformerFactory, middleman: Middleman
+) -> None:
+    """Listed, watched, and listed anew after lost history; one that is wanted no more leaves."""
+    seen: list[tuple[str, str]] = []
+
+    def wanted(configmap: dict[str, Any]) -> dict[str, Any] | None:
+        metadata = configmap["metadata"]
+        seen.append((metadata["name"], metadata["resourceVersion"]))
+        return None if (configmap.get("data") or {}).get("skip") else configmap
+
+    await cluster.create(CONFIGMAPS, "listed", data={"skip": "yes"})
+    await cluster.create(CONFIGMAPS, "stays", data={"n": "0"})
+    informer = through.informer("configmaps", transform=wanted, label_selector="!of-the-cluster")
+    await informer.wait_for_cache_sync(PATIENCE)
+    events = informer.events(replay=False)
+    assert isinstance(await anext(events), Synced)
+    await cluster.create(CONFIGMAPS, "watched", data={"skip": "yes"})
+    restarts = informer.status.restarts
+    await (await middleman.watch()).send(error(410, "Expired"))
+    await cluster.patch(CONFIGMAPS, "stays", data={"skip": "yes"})
+    async with asyncio.timeout(PATIENCE):
+        left = await anext(events)
+        await cluster.create(CONFIGMAPS, "last", data={"n": "1"})
+        assert (await anext(events)).type == "ADDED"
+    assert informer.status.restarts == restarts + 1
+    assert (type(left), left.key if isinstance(left, Deleted) else "") == (Deleted, f"{cluster.namespace}/stays")
+    own = {"listed", "stays", "watched"}
+    assert not own & {o.name for o in informer}
+    assert len(seen) == len(set(seen))
+    assert {name for name, _ in seen} >= own
 
 
 def _without_secret(configmap: dict[str, Any]) -> dict[str, Any]:

@@ -89,6 +89,26 @@ async def test_the_old_state_of_each_change_is_the_one_that_was_told_last(
         assert seen == updates or updates is None
 
 
+async def test_how_much_waits_and_for_how_long_shows(cluster: Cluster, factory: SharedInformerFactory) -> None:
+    """In the subscription and in the informer's status; what has been taken waits no more."""
+    informer = await synced(factory, label_selector="mine")
+    events = informer.events()
+    assert isinstance(await anext(events), Synced)
+    assert (events.pending, events.lag) == (0, 0.0)
+    created = await cluster.create(CONFIGMAPS, "first", labels={"mine": ""})
+    await informer.wait_for_version(created["metadata"]["resourceVersion"], PATIENCE)
+    begun = asyncio.get_running_loop().time()
+    created = await cluster.create(CONFIGMAPS, "second", labels={"mine": ""})
+    await informer.wait_for_version(created["metadata"]["resourceVersion"], PATIENCE)
+    assert (events.pending, informer.status.pending) == (2, (2,))
+    assert events.lag >= 0.95 * (asyncio.get_running_loop().time() - begun)
+    assert informer.status.lag[0] > 0
+    async for batch in events.batches():
+        assert [brief(each) for each in batch] == [(Added, "first"), (Added, "second")]
+        break
+    assert (events.pending, events.lag, informer.status.pending) == (0, 0.0, (0,))
+
+
 async def test_a_subscriber_that_stops_early_leaves_nothing_behind(
     cluster: Cluster, factory: SharedInformerFactory
 ) -> None:
