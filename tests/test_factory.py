@@ -147,7 +147,7 @@ def test_what_is_one_informers_own_is_no_default() -> None:
         with pytest.raises(InvalidOption, match=rf"{option} is one informer's own .*: pass it to factory\.informer"):
             SharedInformerFactory(**{option: value})
     with pytest.raises(InvalidOption, match=r"there is no option 'zzz'; there are .*transform$"):
-        SharedInformerFactory(zzz=1)  # type: ignore[arg-type]
+        SharedInformerFactory(zzz=1)  # type: ignore[call-arg]
 
 
 async def test_defaults_reach_the_informers_they_fit(server: ApiServer, client: ApiClient) -> None:
