@@ -76,10 +76,12 @@ def _obstacles(server: ApiServer, informer: Informer[Any]) -> Iterator[str]:
     except LookupError as error:
         yield str(error)
         return
-    if not _is_watched(server, served, informer):
-        yield f"{informer.status.name}: its watch has been ended"
-    elif (version := _version_missed(server, served, informer)) is not None:
-        yield f"{informer.explain_sync()}; it is at version {informer.resource_version}, the server's last change for it is {version}"
+    for namespace, reached in _scopes(served, informer):
+        where = f" in {namespace}" if len(informer.namespaces) > 1 else ""
+        if not _is_watched(server, served, informer, namespace):
+            yield f"{informer.status.name}: its watch{where} has been ended"
+        elif (version := _version_missed(server, served, informer, namespace, reached)) is not None:
+            yield f"{informer.explain_sync()}; it is at version {reached}{where}, the server's last change for it is {version}"
     for subscription in informer.subscriptions:
         if (subscription.pending or subscription.is_replaying) and _is_iterated(subscription):
             yield f"{informer.status.name}: {subscription.pending} events wait for {_consumer_name(subscription)}"
@@ -90,27 +92,33 @@ def _name(informer: Informer[Any]) -> GroupVersionResource | str:
     return str(resource) if isinstance(resource, tuple) else resource
 
 
-def _namespace(served: Served, informer: Informer[Any]) -> str | None:
-    return informer.namespace if served.namespaced else None
+def _scopes(served: Served, informer: Informer[Any]) -> Iterator[tuple[str | None, str]]:
+    """What is watched by itself, and the version that has been reached there: a namespace, one of several, or all at once."""
+    if len(informer.namespaces) > 1 and served.namespaced:
+        yield from ((name, each.resource_version) for name, each in informer.status.namespaces.items())
+    else:
+        yield (informer.namespace if served.namespaced else None), informer.resource_version
 
 
-def _is_watched(server: ApiServer, served: Served, informer: Informer[Any]) -> bool:
+def _is_watched(server: ApiServer, served: Served, informer: Informer[Any], namespace: str | None) -> bool:
     """Whether the server has a watch open for these objects: a client learns of an end a little later."""
-    wanted = (_namespace(served, informer), str(informer.label_selector), informer.field_selector or "")
+    wanted = (namespace, str(informer.label_selector), informer.field_selector or "")
     return any(
         wanted == (watch.namespace, watch.query.get("labelSelector", ""), watch.query.get("fieldSelector", ""))
         for watch in server.watches(served.gvr)
     )
 
 
-def _version_missed(server: ApiServer, served: Served, informer: Informer[Any]) -> int | None:
+def _version_missed(
+    server: ApiServer, served: Served, informer: Informer[Any], namespace: str | None, reached: str
+) -> int | None:
     """The version of the last change that concerns an informer, if its cache is not there yet."""
-    resource, version = served.group_resource, int(informer.resource_version)
+    resource, version = served.group_resource, int(reached)
     if version < server.store.oldest(resource):  # what it may have missed is forgotten: only a bookmark can tell
         server.on(served.gvr).send_bookmarks()
         return server.store.revision
     selection = server.selection(served, str(informer.label_selector), informer.field_selector or "")
-    log = server.store.collection(resource).log(_namespace(served, informer))
+    log = server.store.collection(resource).log(namespace)
     for change in reversed(log.after(version)):
         if any(state is not None and selection.matches(state) for state in (change.before, change.after)):
             return change.revision

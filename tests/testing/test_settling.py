@@ -60,19 +60,20 @@ def test_every_cache_of_a_factory_then_has_what_the_server_has(loop: type[asynci
             factory.informer("pods", label_selector="app=web"),
             factory.informer("pods", field_selector="metadata.name=b"),
             factory.informer("nodes"),
+            factory.informer("pods", namespace=["default", "other"]),
         ]
         server.create("pods", pod("a", app="web"))
         await settle(server, factory)
-        assert [len(each) for each in informers] == [1, 0, 1, 0, 0]
+        assert [len(each) for each in informers] == [1, 0, 1, 0, 0, 1]
         server.patch("pods", "a", {"metadata": {"labels": {"app": "db"}}})
         server.create("pods", pod("b", "other"))
         server.create("nodes", {"metadata": {"name": "n"}})
         await settle(server, factory)
-        assert [len(each) for each in informers] == [2, 1, 0, 1, 1]
+        assert [len(each) for each in informers] == [2, 1, 0, 1, 1, 2]
         server.delete("pods", "a")
         server.delete("pods", "b", namespace="other")
         await settle(server, *informers)
-        assert [len(each) for each in informers] == [0, 0, 0, 0, 1]
+        assert [len(each) for each in informers] == [0, 0, 0, 0, 1, 0]
 
     run(scenario, loop)
 
@@ -249,6 +250,20 @@ class TestNotSettled:
                 wanted = rf"it is at version {was}, the server's last change for it is {version}"
                 with pytest.raises(NotSettled, match=wanted):
                     await settle(house.server, house.factory, timeout=5)
+
+        run(scenario)
+
+    def test_of_several_namespaces_it_names_the_one_that_lags(self) -> None:
+        async def scenario(house: House) -> None:
+            server, factory = house
+            pods = factory.informer("pods", namespace=["default", "other"])
+            await settle(server, pods)
+            (watch,) = (each for each in server.watches("pods") if each.namespace == "other")
+            with server.on("pods", watch=watch).stall():
+                server.create("pods", pod("a"))
+                version = server.create("pods", pod("b", "other"))["metadata"]["resourceVersion"]
+                with pytest.raises(NotSettled, match=rf" in other, the server's last change for it is {version}$"):
+                    await settle(server, pods, timeout=5)
 
         run(scenario)
 
