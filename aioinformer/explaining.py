@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aioinformer.errors import InvalidOption
 from aioinformer.journal import fate
 
 if TYPE_CHECKING:
@@ -44,9 +43,13 @@ class Explanation:
 
 
 def explain(key: str, mirror: Mirror) -> Explanation:
-    """Everything that is known of a key, as of now. Asks no function of the user's, and no server."""
-    if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
-        raise InvalidOption(f"key is an object's, such as 'default/web' or 'node-1', not {key!r}")
+    """Everything that is known of a key, as of now. Asks no function of the user's, and no server.
+
+    Raises:
+        InvalidOption: it is no key, nor what something in quarantine goes by.
+    """
+    if not isinstance(key, str) or key not in mirror.store.quarantine:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+        mirror.spec.check_key(key)
     record = mirror.store.get(key)
     return Explanation(
         key,

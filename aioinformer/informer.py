@@ -170,6 +170,9 @@ class Informer(Reads[T]):
         """Why the object under this key is in the cache, or is not, what lately became of it, and what subscribers saw.
 
         Print it. It costs up to a millisecond, and shows no body; the journal behind it is short: see ``complete_since``.
+
+        Raises:
+            InvalidOption: ``key`` is no key, such as ``"default/web"``, of this resource.
         """
         return explain(key, self._mirror)
 

@@ -199,6 +199,21 @@ class InformerSpec:
             if None not in self.namespaces and namespace not in self.namespaces:
                 raise InvalidOption(f"namespace {namespace!r} is none of those of {self}")
 
+    def check_key(self, key: str) -> None:
+        """Refuse what is no key of an object of this resource.
+
+        Raises:
+            InvalidOption: it is no string, has no namespace and needs one, or has one and there is none.
+        """
+        if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+            raise InvalidOption(f"key is an object's, such as 'default/web' or 'node-1', not {key!r}")
+        builtin = self.builtin
+        namespace, slash, name = key.partition("/")
+        is_key = bool(namespace) and "/" not in name and bool(name) is bool(slash)
+        if not is_key or (builtin is not None and builtin.namespaced is not bool(slash)):
+            example = "default/web" if builtin is None or builtin.namespaced else "web"
+            raise InvalidOption(f"{key!r} is no key of {self}: those look like {example!r}")
+
     def check_savable(self, option: str) -> None:
         """Refuse to save, or start from, what could not be told from something else.
 

@@ -65,14 +65,10 @@ def _check_keys(spec: InformerSpec, keys: tuple[str, ...]) -> None:
     Raises:
         InvalidOption: one is no key, has no namespace and needs one, or has one that is not covered.
     """
-    builtin = spec.builtin
     for key in keys:
-        namespace, slash, name = key.partition("/")
-        is_key = bool(namespace) and "/" not in name and bool(name) is bool(slash)
-        if not is_key or (builtin is not None and builtin.namespaced is not bool(slash)):
-            example = "default/web" if builtin is None or builtin.namespaced else "web"
-            raise InvalidOption(f"{key!r} is no key of {spec}: those look like {example!r}")
-        if slash and None not in spec.namespaces and namespace not in spec.namespaces:
+        spec.check_key(key)
+        namespace = key.rpartition("/")[0]
+        if namespace and None not in spec.namespaces and namespace not in spec.namespaces:
             raise InvalidOption(f"{key!r} is outside {spec}, which cannot tell whether there is such an object")
 
 

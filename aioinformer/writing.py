@@ -99,8 +99,7 @@ class Writer(Lister[T]):
         Raises:
             InvalidOption: it is no key.
         """
-        if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
-            raise InvalidOption(f"key is an object's, such as 'default/web' or 'node-1', not {key!r}")
+        self._mirror.spec.check_key(key)
         gone = self._overlay.hide(key)
         if gone is not None:
             self._remember(gone.uid, "")

@@ -296,6 +296,8 @@ async def test_what_is_of_the_wrong_type_is_refused_at_the_call() -> None:
             (lambda: informer.list(several), r"namespace is one namespace, or None for all of them, not \['d', 'e'\]"),
             (lambda: informer.add_indexer(wrong, str), "name is what by_index calls the index, not 5"),
             (lambda: informer.explain(wrong), "key is an object's, such as 'default/web' or 'node-1', not 5"),
+            (lambda: informer.explain("a"), "'a' is no key of pods.v1: those look like 'default/web'"),
+            (lambda: informer.writing().deleted("a"), "'a' is no key of pods.v1"),
         ):
             with pytest.raises(InvalidOption, match=message):
                 call()

@@ -7,6 +7,7 @@ import pytest
 from kubernetes_asyncio.client import V1Pod
 
 from aioinformer.errors import InvalidOption
+from aioinformer.naming import named_resource
 from aioinformer.options import InformerSpec, check_seconds, namespace_scope
 from aioinformer.resource import GroupVersionResource, ResourceName
 from aioinformer.selectors import LabelSelector
@@ -217,3 +218,21 @@ def test_a_period_is_checked_wherever_it_is_given() -> None:
     for no_period in (0, -1, True, "5", float("inf"), float("nan")):
         with pytest.raises(InvalidOption, match="resync is a positive number"):
             check_seconds("resync", no_period)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("resource", "good", "bad"),
+    [
+        ("pods.v1", ["d/a"], ["", "a", "/a", "d/", "d/a/b", 5, None]),
+        ("nodes.v1", ["a"], ["", "d/a", "a/"]),
+        ("widgets.v1.example.com", ["a", "d/a"], ["", "/a", "d/", "d/a/b"]),
+    ],
+)
+def test_what_is_no_key_of_the_resource_is_refused(resource: str, good: list[str], bad: list[Any]) -> None:
+    """Whether a resource that is not built in has namespaces is not known."""
+    spec = InformerSpec(named_resource(resource))
+    for key in good:
+        spec.check_key(key)
+    for key in bad:
+        with pytest.raises(InvalidOption, match="is no key of|key is an object's"):
+            spec.check_key(key)
