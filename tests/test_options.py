@@ -234,5 +234,5 @@ def test_what_is_no_key_of_the_resource_is_refused(resource: str, good: list[str
     for key in good:
         spec.check_key(key)
     for key in bad:
-        with pytest.raises(InvalidOption, match="is no key of|key is an object's"):
+        with pytest.raises(InvalidOption, match=r"is no key of|key is an object's"):
             spec.check_key(key)
