@@ -27,7 +27,7 @@ help:
 	@echo "make format         let ruff fix and format"
 	@echo "make clean          remove the environment and all caches"
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml setup.py aioinformer/_speedups.c
 	@echo "installing into $(VENV), once; about a minute"
 	@$(PYTHON) -c 'import sys; sys.exit("aioinformer needs Python 3.11 or newer; set PYTHON=python3.x") if sys.version_info < (3, 11) else None'
 	@$(PYTHON) -m venv $(VENV)

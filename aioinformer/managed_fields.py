@@ -7,7 +7,7 @@ import msgspec
 __all__ = ["without_managed_fields"]
 
 _METADATA, _MANAGED_FIELDS = b'"metadata":{', b'"managedFields":'
-_COMMA, _BRACKET, _BEFORE_A_NAME = ord(","), ord("["), b",{"
+_COMMA, _BRACE, _BRACKET, _BEFORE_A_NAME = ord(","), ord("{"), ord("["), b",{"
 _NEAR = 512
 """Bytes within which kind and apiVersion are over."""
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -25,6 +25,7 @@ def without_managed_fields(buffer: bytes, start: int, end: int, value: msgspec.R
     if (
         metadata < 0
         or field < 0
+        or buffer[start] != _BRACE  # a space stands before the object
         or buffer.count(b"{", start, metadata) != 1  # something nested stands before it
         or buffer[metadata - 1] not in _BEFORE_A_NAME  # it is the end of another name
         or buffer[field - 1] not in _BEFORE_A_NAME

@@ -16,6 +16,7 @@ from aioinformer.errors import APIError, MalformedResponse, api_error
 from aioinformer.framing import cut_list
 from aioinformer.managed_fields import without_managed_fields
 from aioinformer.objects import Record, key_of, raw_metadata
+from aioinformer.speedups import scan
 
 if TYPE_CHECKING:
     from aioinformer.framing import Line
@@ -291,6 +292,15 @@ def _delta(
 
     The hot path: every microsecond here is one for every event.
     """
+    if scan is not None and (found := scan(buffer, start, end, head, keep_managed_fields)) is not None:
+        return Delta(deleted, Record(*found))
+    return _closely(buffer, start, end, deleted=deleted, keep_managed_fields=keep_managed_fields, head=head)
+
+
+def _closely(
+    buffer: bytes, start: int, end: int, *, deleted: bool, keep_managed_fields: bool, head: bytes
+) -> Delta | Undecodable:
+    """The same for any object at all, with a reason where it cannot be taken in."""
     try:
         found = _decode_object(memoryview(buffer)[start:end])
         meta = found.metadata

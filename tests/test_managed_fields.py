@@ -105,6 +105,7 @@ def test_an_object_without_managed_fields_is_the_same_but_for_these(
             b'{"metadata":{"labels":{"managedFields":"a"}}}',
         ),
         (b'{"metadata":{"managedFields": [{"manager":"a"}],"name":"a"}}', b'{"metadata":{"name":"a"}}'),
+        (b' {"metadata":{"managedFields":[],"name":"a"}}', b'{"metadata":{"name":"a"}}'),
         (b'{"metadata":{"x\\"managedFields":[],"managedFields":[]}}', b'{"metadata":{"x\\"managedFields":[]}}'),
         (b'{"metadata":{"x\\"managedFields":[],"managedFields" :[]}}', b'{"metadata":{"x\\"managedFields":[]}}'),
     ],

@@ -1,0 +1,3 @@
+def scan(
+    buffer: bytes | bytearray | memoryview, start: int, end: int, head: bytes, keep_managed_fields: bool, /
+) -> tuple[str, str, str, dict[str, str], bytes] | None: ...

@@ -1,0 +1,27 @@
+"""Decoding in C, where that was compiled (``_speedups.c``) and ``AIOINFORMER_NO_SPEEDUPS`` is not set in the environment.
+
+It does what ``wire.py`` does, and says of what is out of the common form that it does not know: then Python decides.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["scan"]
+
+Found: TypeAlias = tuple[str, str, str, dict[str, str], bytes]
+"""Key, uid, resource version, labels, and the object's own bytes: what makes a ``Record``."""
+
+scan: Callable[[bytes, int, int, bytes, bool], Found | None] | None = None
+"""What the object between two places is, beginning with these bytes if it has no kind, with its managedFields if they are
+to be kept; ``None`` where that takes a closer look."""
+
+if not os.environ.get("AIOINFORMER_NO_SPEEDUPS"):
+    try:
+        from aioinformer._speedups import scan
+    except ImportError:  # without a compiler there was none to be had
+        pass
