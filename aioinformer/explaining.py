@@ -49,7 +49,7 @@ def explain(key: str, mirror: Mirror) -> Explanation:
         InvalidOption: it is no key, nor what something in quarantine goes by.
     """
     asked: object = key  # by a caller without a type checker, maybe
-    if not (isinstance(asked, str) and asked in mirror.store.quarantine):
+    if not (isinstance(asked, str) and asked in mirror.store.quarantine):  # pyright: ignore[reportUnnecessaryIsInstance]
         mirror.spec.check_key(key)
     record = mirror.store.get(key)
     return Explanation(
