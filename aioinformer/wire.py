@@ -294,10 +294,10 @@ def _delta(
     """
     if scan is not None and (found := scan(buffer, start, end, head, keep_managed_fields)) is not None:
         return Delta(deleted, Record(*found))
-    return _closely(buffer, start, end, deleted=deleted, keep_managed_fields=keep_managed_fields, head=head)
+    return closely(buffer, start, end, deleted=deleted, keep_managed_fields=keep_managed_fields, head=head)
 
 
-def _closely(
+def closely(
     buffer: bytes, start: int, end: int, *, deleted: bool, keep_managed_fields: bool, head: bytes
 ) -> Delta | Undecodable:
     """The same for any object at all, with a reason where it cannot be taken in."""
