@@ -22,7 +22,8 @@ from tests.kubernetes_like import HEAD, damaged, decided, objects, same
 if TYPE_CHECKING:
     from aioinformer.speedups import Found
 
-scan = pytest.importorskip("aioinformer._speedups", reason="not compiled").scan
+compiled = pytest.importorskip("aioinformer._speedups", reason="not compiled")
+scan, scan_line = compiled.scan, compiled.scan_line
 
 POD = encoded(pod(1))
 NAMED = b'"metadata":{"name":"a"}'
@@ -216,7 +217,7 @@ def test_places_outside_of_the_buffer_are_none(start: int, end: int) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), (POD, 0, 1, b"{"), ("text", 0, 1, b"{", False), (POD, "0", 1, b"{", False), (POD, 0, None, b"{", False),
+    [(), (POD, 0, 1, True), (POD, 0, 1, True, b"{"), (POD, 0, 1, b"{"), ("text", 0, 1, b"{", False), (POD, "0", 1, b"{", False), (POD, 0, None, b"{", False),
      (POD, 0, 1, "{", False), (POD, 0, 1, b"{", False, 1)],
 )  # fmt: skip
 def test_arguments_of_other_types_are_refused(arguments: tuple[Any, ...]) -> None:
@@ -232,8 +233,9 @@ def test_a_number_beyond_all_buffers_is_refused() -> None:
 def test_wire_decodes_the_same_with_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
     line = b'{"type":"MODIFIED","object":' + POD + b"}"
     results: list[object] = []
-    for chosen in (scan, None):
-        monkeypatch.setattr(wire, "scan", chosen)
+    for one, other in ((scan, scan_line), (None, None)):
+        monkeypatch.setattr(wire, "scan", one)
+        monkeypatch.setattr(wire, "scan_line", other)
         results += [wire.decode_event(line), wire.decode_item(POD, "Pod", "v1"), wire.decode_item(POD)]
     assert results[:3] == results[3:]
     delta = results[0]
@@ -241,10 +243,54 @@ def test_wire_decodes_the_same_with_and_without(monkeypatch: pytest.MonkeyPatch)
     assert isinstance(delta.record, Record)
 
 
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize(("type_", "deleted"), [("ADDED", False), ("MODIFIED", False), ("DELETED", True)])
+def test_a_line_is_the_object_in_it(type_: str, *, deleted: bool, keep: bool) -> None:
+    line = b'{"type":"%b","object":%b}' % (type_.encode(), POD)
+    known = scan(POD, 0, len(POD), b"{", keep)
+    assert scan_line(line, 0, len(line), keep) == (deleted, known)
+    around = b"\n".join((line, line, line))
+    assert scan_line(around, len(line) + 1, 2 * len(line) + 1, keep) == (deleted, known)
+    assert not any(scan_line(line, 0, end, keep) for end in range(len(line)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b'{"type":"ADDED","object":',
+        b'{"type":"ADDED","object":}',
+        b'{"type":"ADDED","object":{}}',
+        b'{"type":"ADDED","object":{%b}' % NAMED,
+        b'{"type":"ADDED","object":{%b}} ' % NAMED,
+        b'{"type":"ADDED","object": {%b}}' % NAMED,
+        b'{"type":"ADDED","object":{%b},"more":{}}' % NAMED,
+        b'{"type":"BOOKMARK","object":{%b}}' % NAMED,
+        b'{"type":"added","object":{%b}}' % NAMED,
+        b'{"object":{%b},"type":"ADDED"}' % NAMED,
+        b'{"type": "ADDED","object":{%b}}' % NAMED,
+    ],
+)
+def test_of_other_lines_python_decides(line: bytes) -> None:
+    assert scan_line(line, 0, len(line), False) is None
+
+
+@pytest.mark.parametrize(("start", "end"), [(-1, 60), (0, 61), (5, 4), (60, 60)])
+def test_lines_outside_of_the_buffer_are_none(start: int, end: int) -> None:
+    line = b'{"type":"ADDED","object":{%b}}' % NAMED
+    assert scan_line(line.ljust(60), start, end, False) is None
+
+
+@pytest.mark.parametrize("arguments", [(), (POD, 0, 1), ("text", 0, 1, True), (POD, "0", 1, True), (POD, 0, None, True)])
+def test_so_are_arguments_of_other_types_for_lines(arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(TypeError):
+        scan_line(*arguments)
+
+
 @pytest.mark.parametrize(("value", "chosen"), [("", True), ("1", False)])
 def test_the_environment_switches_it_off(value: str, *, chosen: bool) -> None:
     said = subprocess.check_output(
-        [sys.executable, "-c", "from aioinformer.speedups import scan; print(scan is not None)"],
+        [sys.executable, "-c", "from aioinformer import speedups; print(bool(speedups.scan and speedups.scan_line))"],
         env={**os.environ, "AIOINFORMER_NO_SPEEDUPS": value},
         text=True,
     )
