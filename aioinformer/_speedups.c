@@ -4,9 +4,9 @@
 
    - Whatever is out of the common form is not decided here: `scan` returns None, and Python reads the object again and
      says what is wrong with it, if anything. What is returned is what Python would have found, byte for byte.
-   - Nothing is read outside of [start, end). The last byte has to be a closing brace, which no string, number, literal
-     or run of spaces goes past, so only two places have to look for the end: strings, and what follows a value, as that
-     may be the brace.
+   - Nothing is read outside of [start, end). The last byte has to be a closing brace, which no number, literal, escape or
+     run of spaces goes past; strings stop there, too. So what has to look for the end is only what comes behind a value
+     that closes with a brace, as that may be the last byte.
    - Nothing recurs, and nothing is allocated but what is returned: how values are nested is one bit per level.
    - There is no state; the interpreter is not entered while bytes are read. */
 
@@ -480,14 +480,12 @@ read_metadata(place p, cursor *ahead, metadata *meta)
     return p;
 }
 
-/* The whole of it; whether it is in the common form. */
+/* The whole of it, which has its braces; whether it is in the common form. */
 static int
 read_object(object *found, cursor *ahead)
 {
-    place p = found->start, end = found->end;
+    place p = found->start + 1;
     int last = 0;
-    if (end - p < 2 || *p++ != '{' || end[-1] != '}')
-        return 0;
     while (!last) {
         span name;
         place value = read_name(p, ahead, &name);
@@ -508,7 +506,7 @@ read_object(object *found, cursor *ahead)
         if ((p = read_separator(p, ahead, &last)) == NULL)
             return 0;
     }
-    return p == end && found->meta.name.at != NULL && !IS(found->kind, "Table") &&
+    return p == found->end && found->meta.name.at != NULL && !IS(found->kind, "Table") &&
            memchr(found->meta.name.at, '/', (size_t)found->meta.name.length) == NULL &&
            (found->meta.namespace_.length == 0 ||
             memchr(found->meta.namespace_.at, '/', (size_t)found->meta.namespace_.length) == NULL);
@@ -649,6 +647,8 @@ scanned(place start, place end, const Py_buffer *head, int keep)
     cursor ahead;
     int cut, text = 1;
     PyObject *raw, *result = NULL;
+    if (end - start < 2 || *start != '{' || end[-1] != '}')
+        Py_RETURN_NONE;
     memset(&found, 0, offsetof(object, meta) + offsetof(metadata, labels));
     begin(&ahead, start, end);
     found.start = start;
@@ -671,6 +671,25 @@ scanned(place start, place end, const Py_buffer *head, int keep)
     return result;
 }
 
+/* A buffer and two places in it, which are the first three arguments; False, with an exception set, if they are not. */
+static int
+read_places(PyObject *const *arguments, Py_buffer *buffer, Py_ssize_t *start, Py_ssize_t *end)
+{
+    *start = PyLong_AsSsize_t(arguments[1]);
+    if (*start == -1 && PyErr_Occurred())
+        return 0;
+    *end = PyLong_AsSsize_t(arguments[2]);
+    if (*end == -1 && PyErr_Occurred())
+        return 0;
+    return PyObject_GetBuffer(arguments[0], buffer, PyBUF_SIMPLE) == 0;
+}
+
+static int
+are_inside(const Py_buffer *buffer, Py_ssize_t start, Py_ssize_t end)
+{
+    return 0 <= start && start <= end && end <= buffer->len;
+}
+
 PyDoc_STRVAR(scan_doc,
 "scan(buffer, start, end, head, keep_managed_fields, /)\n--\n\n"
 "Key, uid, resource version, labels and bytes of the object between two places; None if Python has to look at it.");
@@ -680,36 +699,87 @@ scan(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
 {
     Py_ssize_t start, end;
     Py_buffer buffer, head;
-    int keep;
     PyObject *result;
+    int keep;
     if (count != 5) {
         PyErr_SetString(PyExc_TypeError, "scan takes five arguments");
         return NULL;
     }
-    start = PyLong_AsSsize_t(arguments[1]);
-    if (start == -1 && PyErr_Occurred())
-        return NULL;
-    end = PyLong_AsSsize_t(arguments[2]);
-    if (end == -1 && PyErr_Occurred())
-        return NULL;
-    keep = PyObject_IsTrue(arguments[4]);
-    if (keep < 0 || PyObject_GetBuffer(arguments[0], &buffer, PyBUF_SIMPLE) < 0)
+    if ((keep = PyObject_IsTrue(arguments[4])) < 0 || !read_places(arguments, &buffer, &start, &end))
         return NULL;
     if (PyObject_GetBuffer(arguments[3], &head, PyBUF_SIMPLE) < 0) {
         PyBuffer_Release(&buffer);
         return NULL;
     }
-    if (start < 0 || end < start || end > buffer.len)
-        result = Py_NewRef(Py_None);
-    else
+    if (are_inside(&buffer, start, end))
         result = scanned((place)buffer.buf + start, (place)buffer.buf + end, &head, keep);
+    else
+        result = Py_NewRef(Py_None);
     PyBuffer_Release(&head);
+    PyBuffer_Release(&buffer);
+    return result;
+}
+
+/* How Kubernetes begins a line; nothing follows the object but the closing brace. */
+#define FORM(type) "{\"type\":\"" type "\",\"object\":"
+static const struct {
+    const char *form;
+    Py_ssize_t length; /* bytes */
+    int deleted;
+} forms[] = {
+    {FORM("MODIFIED"), sizeof(FORM("MODIFIED")) - 1, 0},
+    {FORM("ADDED"), sizeof(FORM("ADDED")) - 1, 0},
+    {FORM("DELETED"), sizeof(FORM("DELETED")) - 1, 1},
+};
+
+static PyObject *
+scanned_line(place start, place end, int keep)
+{
+    const Py_buffer head = {.buf = "{", .len = 1};
+    for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+        PyObject *found, *result;
+        if (end - start <= forms[i].length || memcmp(start, forms[i].form, (size_t)forms[i].length) != 0)
+            continue;
+        if (end[-1] != '}')
+            break;
+        found = scanned(start + forms[i].length, end - 1, &head, keep);
+        if (found == NULL || found == Py_None)
+            return found;
+        result = PyTuple_Pack(2, forms[i].deleted ? Py_True : Py_False, found);
+        Py_DECREF(found);
+        return result;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(scan_line_doc,
+"scan_line(buffer, start, end, keep_managed_fields, /)\n--\n\n"
+"Whether the line between two places says that an object was deleted, and what scan finds in it; None as there.");
+
+static PyObject *
+scan_line(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+{
+    Py_ssize_t start, end;
+    Py_buffer buffer;
+    PyObject *result;
+    int keep;
+    if (count != 4) {
+        PyErr_SetString(PyExc_TypeError, "scan_line takes four arguments");
+        return NULL;
+    }
+    if ((keep = PyObject_IsTrue(arguments[3])) < 0 || !read_places(arguments, &buffer, &start, &end))
+        return NULL;
+    if (are_inside(&buffer, start, end))
+        result = scanned_line((place)buffer.buf + start, (place)buffer.buf + end, keep);
+    else
+        result = Py_NewRef(Py_None);
     PyBuffer_Release(&buffer);
     return result;
 }
 
 static PyMethodDef methods[] = {
     {"scan", (PyCFunction)(void (*)(void))scan, METH_FASTCALL, scan_doc},
+    {"scan_line", (PyCFunction)(void (*)(void))scan_line, METH_FASTCALL, scan_line_doc},
     {NULL, NULL, 0, NULL},
 };
 

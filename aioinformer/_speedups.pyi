@@ -1,3 +1,6 @@
 def scan(
     buffer: bytes | bytearray | memoryview, start: int, end: int, head: bytes, keep_managed_fields: bool, /
 ) -> tuple[str, str, str, dict[str, str], bytes] | None: ...
+def scan_line(
+    buffer: bytes | bytearray | memoryview, start: int, end: int, keep_managed_fields: bool, /
+) -> tuple[bool, tuple[str, str, str, dict[str, str], bytes]] | None: ...

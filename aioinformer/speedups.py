@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["scan"]
+__all__ = ["scan", "scan_line"]
 
 Found: TypeAlias = tuple[str, str, str, dict[str, str], bytes]
 """Key, uid, resource version, labels, and the object's own bytes: what makes a ``Record``."""
@@ -20,8 +20,11 @@ scan: Callable[[bytes, int, int, bytes, bool], Found | None] | None = None
 """What the object between two places is, beginning with these bytes if it has no kind, with its managedFields if they are
 to be kept; ``None`` where that takes a closer look."""
 
+scan_line: Callable[[bytes, int, int, bool], tuple[bool, Found] | None] | None = None
+"""Whether a line of a watch says that an object was deleted, and what that is; ``None`` as above, and for other lines."""
+
 if not os.environ.get("AIOINFORMER_NO_SPEEDUPS"):
     try:
-        from aioinformer._speedups import scan
+        from aioinformer._speedups import scan, scan_line
     except ImportError:  # without a compiler there was none to be had
         pass

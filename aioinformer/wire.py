@@ -16,7 +16,7 @@ from aioinformer.errors import APIError, MalformedResponse, api_error
 from aioinformer.framing import cut_list
 from aioinformer.managed_fields import without_managed_fields
 from aioinformer.objects import Record, key_of, raw_metadata
-from aioinformer.speedups import scan
+from aioinformer.speedups import scan, scan_line
 
 if TYPE_CHECKING:
     from aioinformer.framing import Line
@@ -148,10 +148,13 @@ def decode_line(line: Line, *, keep_managed_fields: bool = False) -> WatchEvent:
         MalformedResponse: it is not a watch event.
     """
     buffer, start, end = line
+    if scan_line is not None and (found := scan_line(buffer, start, end, keep_managed_fields)) is not None:
+        deleted, known = found
+        return Delta(deleted, Record(*known))
     for prefix, deleted in _FORMS:
         if buffer.startswith(prefix, start) and buffer[end - 1] == _BRACE:
             try:
-                return _delta(
+                return closely(
                     buffer, start + len(prefix), end - 1, deleted=deleted, keep_managed_fields=keep_managed_fields
                 )
             except _UNREADABLE:  # perhaps there is more between the two than the object
@@ -294,11 +297,11 @@ def _delta(
     """
     if scan is not None and (found := scan(buffer, start, end, head, keep_managed_fields)) is not None:
         return Delta(deleted, Record(*found))
-    return _closely(buffer, start, end, deleted=deleted, keep_managed_fields=keep_managed_fields, head=head)
+    return closely(buffer, start, end, deleted=deleted, keep_managed_fields=keep_managed_fields, head=head)
 
 
-def _closely(
-    buffer: bytes, start: int, end: int, *, deleted: bool, keep_managed_fields: bool, head: bytes
+def closely(
+    buffer: bytes, start: int, end: int, *, deleted: bool, keep_managed_fields: bool, head: bytes = _OPENING
 ) -> Delta | Undecodable:
     """The same for any object at all, with a reason where it cannot be taken in."""
     try:

@@ -22,6 +22,7 @@ from aioinformer.pages import PageReader
 from aioinformer.resource import GroupVersionResource, ResourceName, at_least
 from aioinformer.responses import retry_after
 from aioinformer.selectors import LabelSelector
+from aioinformer.speedups import scan
 from aioinformer.testing.labels import label_predicate
 from aioinformer.testing.statuses import BadRequestError
 from aioinformer.wire import (
@@ -29,6 +30,7 @@ from aioinformer.wire import (
     MAX_MESSAGE,
     Bookmark,
     WatchEvent,
+    closely,
     decode_event,
     decode_item,
     decode_page,
@@ -277,6 +279,20 @@ def _fits_python(raw: bytes) -> bool:
     return len(raw) < 1000  # noqa: PLR2004  # no room for 4300 digits, nor for a thousand levels
 
 
+def scanning(data: bytes) -> None:
+    """What decoding in C finds, where it was compiled, is what Python finds; the first byte says what is to be kept and put before."""
+    if scan is None:
+        return
+    flags, raw = data[:1], data[1:]
+    head, keep = (b"{" if flags < b"@" else b'{"kind":"Pod","apiVersion":"v1",'), flags >= b"`"
+    found = scan(raw, 0, len(raw), head, keep)
+    if found is not None:
+        delta = closely(raw, 0, len(raw), deleted=False, keep_managed_fields=keep, head=head)
+        assert isinstance(delta, Delta)
+        assert delta.record == Record(*found)
+        assert parsed(found[4], repeated=True) is not NO_JSON or not _fits_python(found[4])
+
+
 def status(body: bytes) -> None:
     """Any body stands for some failure, in few words; a Status for the one that it says."""
     error = status_error(503, body)
@@ -362,6 +378,7 @@ PROPERTIES: dict[str, Callable[[bytes], None]] = {
         page,
         page_reading,
         event,
+        scanning,
         status,
         waiting,
         selector,
