@@ -6,6 +6,7 @@ It does what ``wire.py`` does, and says of what is out of the common form that i
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -24,7 +25,5 @@ scan_line: Callable[[bytes, int, int, bool], tuple[bool, Found] | None] | None =
 """Whether a line of a watch says that an object was deleted, and what that is; ``None`` as above, and for other lines."""
 
 if not os.environ.get("AIOINFORMER_NO_SPEEDUPS"):
-    try:
+    with suppress(ImportError):  # without a compiler there was none to be had
         from aioinformer._speedups import scan, scan_line
-    except ImportError:  # without a compiler there was none to be had
-        pass

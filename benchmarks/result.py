@@ -15,6 +15,8 @@ from statistics import median
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, NamedTuple
 
+from aioinformer.speedups import scan
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self
@@ -97,4 +99,5 @@ def versions() -> dict[str, str]:
     """Of everything that a figure depends on."""
     packages = ("aioinformer", "aiohttp", "kubernetes_asyncio", "msgspec")
     machine = {"python": platform.python_version(), "machine": platform.machine(), "cores": str(os.cpu_count())}
-    return {**machine, **{package: version(package) for package in packages}}
+    speedups = {"speedups": "no" if scan is None else "compiled"}
+    return {**machine, **{package: version(package) for package in packages}, **speedups}

@@ -20,15 +20,14 @@ HEAD = b'{"kind":"Pod","apiVersion":"v1",'
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MalformedResponse)
 
 
-
 def mostly(usual: st.SearchStrategy[Any], odd: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """The usual, but one time in ten."""
-    return st.integers(0, 9).flatmap(lambda drawn: odd if drawn == 9 else usual)  # noqa: PLR2004  # the last
+    return st.integers(0, 9).flatmap(lambda drawn: odd if drawn == 9 else usual)
 
 
-TEXTS = st.sampled_from(["", "a", "b", "kind", "metadata", "managedFields", "{", '"', "\\", "/", "é", "\n", "a" * 70]) | st.text(
-    max_size=20
-)
+TEXTS = st.sampled_from(
+    ["", "a", "b", "kind", "metadata", "managedFields", "{", '"', "\\", "/", "é", "\n", "a" * 70]
+) | st.text(max_size=20)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),

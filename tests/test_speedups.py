@@ -132,8 +132,10 @@ def test_what_is_valid_and_common_is_found(raw: bytes, head: bytes) -> None:
             pytest.param(b"{" + NAMED + b',"a":%b}' % value, id=f"value {value.decode()}")
             for value in (
                 b"",
-                *(b"01 +1 .5 1. 1.e5 1e 1e+ - -a 0x1 tru trux truE fals falsy nul nulx NaN Infinity undefined '' a".split()),
-                *(b"[ ] } { [} {] [1,] [,] [1 {,} {1:2} {a:2} {\"a\"} {\"a\":} {\"a\":1,} [1:2] \"a\"b 1,2".split()),
+                *(
+                    b"01 +1 .5 1. 1.e5 1e 1e+ - -a 0x1 tru trux truE fals falsy nul nulx NaN Infinity undefined '' a".split()
+                ),
+                *(b'[ ] } { [} {] [1,] [,] [1 {,} {1:2} {a:2} {"a"} {"a":} {"a":1,} [1:2] "a"b 1,2'.split()),
             )
         ),
         pytest.param(b"{" + NAMED + b',"a":[1 2]}', id="no comma"),
@@ -281,7 +283,9 @@ def test_lines_outside_of_the_buffer_are_none(start: int, end: int) -> None:
     assert scan_line(line.ljust(60), start, end, False) is None
 
 
-@pytest.mark.parametrize("arguments", [(), (POD, 0, 1), ("text", 0, 1, True), (POD, "0", 1, True), (POD, 0, None, True)])
+@pytest.mark.parametrize(
+    "arguments", [(), (POD, 0, 1), ("text", 0, 1, True), (POD, "0", 1, True), (POD, 0, None, True)]
+)
 def test_so_are_arguments_of_other_types_for_lines(arguments: tuple[Any, ...]) -> None:
     with pytest.raises(TypeError):
         scan_line(*arguments)
