@@ -8,7 +8,7 @@
      run of spaces goes past; strings stop there, too. So what has to look for the end is only what comes behind a value
      that closes with a brace, as that may be the last byte.
    - Nothing recurs, and nothing is allocated but what is returned: how values are nested is one bit per level.
-   - There is no state; the interpreter is not entered while bytes are read. */
+   - There is no state, as what is remembered is the caller's; the interpreter is not entered while bytes are read. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -54,7 +54,7 @@ typedef struct {
 typedef struct {
     span name, namespace_, uid, version, managed; /* at == NULL: not there */
     place managed_key;                            /* its opening quote */
-    int has_labels;
+    span all_labels; /* from brace to brace */
     Py_ssize_t count; /* of labels */
     span labels[MOST_LABELS][2];
 } metadata;
@@ -425,22 +425,24 @@ static place
 read_labels(place p, cursor *ahead, metadata *meta)
 {
     int last = 0;
-    if (meta->has_labels || *p != '{')
+    if (meta->all_labels.at != NULL || *p != '{')
         return NULL;
-    meta->has_labels = 1;
+    meta->all_labels.at = p;
     p = skip_space(p + 1);
     if (*p == '}')
         return p + 1;
     while (!last) {
-        span *label = meta->labels[meta->count];
-        if (meta->count++ == MOST_LABELS || (p = read_name(p, ahead, &label[0])) == NULL)
+        span *label;
+        if (meta->count == MOST_LABELS)
             return NULL;
+        label = meta->labels[meta->count++];
         label[1].at = NULL;
-        if ((p = read_text(p, ahead, &label[1])) == NULL)
+        if ((p = read_name(p, ahead, &label[0])) == NULL || (p = read_text(p, ahead, &label[1])) == NULL)
             return NULL;
         if ((p = read_separator(p, ahead, &last)) == NULL)
             return NULL;
     }
+    meta->all_labels.length = p - meta->all_labels.at;
     return p;
 }
 
@@ -589,7 +591,7 @@ key_of(const metadata *meta)
 }
 
 static PyObject *
-labels_of(const metadata *meta)
+new_labels(const metadata *meta)
 {
     PyObject *found = PyDict_New();
     for (Py_ssize_t i = 0; found != NULL && i < meta->count; i++) {
@@ -599,6 +601,35 @@ labels_of(const metadata *meta)
         Py_XDECREF(name);
         Py_XDECREF(value);
     }
+    return found;
+}
+
+#define LONGEST_LABELS 1024 /* bytes of what is remembered */
+#define MOST_SETS 512       /* of labels that are */
+
+/* The labels; the same dict as before for the same bytes, if those are in `memory`, a dict, and have not been forgotten. */
+static PyObject *
+labels_of(const metadata *meta, PyObject *memory)
+{
+    PyObject *key, *found;
+    if (memory == NULL || meta->count == 0 || meta->all_labels.length > LONGEST_LABELS)
+        return new_labels(meta);
+    key = PyBytes_FromStringAndSize((const char *)meta->all_labels.at, meta->all_labels.length);
+    if (key == NULL)
+        return NULL;
+    found = PyDict_GetItemWithError(memory, key);
+    if (found != NULL)
+        Py_INCREF(found);
+    else if (!PyErr_Occurred()) {
+        found = new_labels(meta);
+        if (found != NULL) {
+            if (PyDict_Size(memory) >= MOST_SETS)
+                PyDict_Clear(memory);
+            if (PyDict_SetItem(memory, key, found) < 0)
+                Py_CLEAR(found);
+        }
+    }
+    Py_DECREF(key);
     return found;
 }
 
@@ -618,14 +649,14 @@ is_text(PyObject *raw)
 }
 
 static PyObject *
-result_of(const object *found, PyObject *raw)
+result_of(const object *found, PyObject *raw, PyObject *memory)
 {
     PyObject *result = PyTuple_New(5), *parts[5];
     int complete = result != NULL;
     parts[0] = key_of(&found->meta);
     parts[1] = text_of(found->meta.uid);
     parts[2] = text_of(found->meta.version);
-    parts[3] = labels_of(&found->meta);
+    parts[3] = labels_of(&found->meta, memory);
     parts[4] = Py_NewRef(raw);
     for (int i = 0; i < 5; i++)
         complete = complete && parts[i] != NULL;
@@ -641,7 +672,7 @@ result_of(const object *found, PyObject *raw)
 }
 
 static PyObject *
-scanned(place start, place end, const Py_buffer *head, int keep)
+scanned(place start, place end, const Py_buffer *head, int keep, PyObject *memory)
 {
     object found;
     cursor ahead;
@@ -664,7 +695,7 @@ scanned(place start, place end, const Py_buffer *head, int keep)
     if (ahead.not_ascii)
         text = is_text(raw);
     if (text > 0)
-        result = result_of(&found, raw);
+        result = result_of(&found, raw, memory);
     else if (text == 0)
         result = Py_NewRef(Py_None);
     Py_DECREF(raw);
@@ -691,7 +722,7 @@ are_inside(const Py_buffer *buffer, Py_ssize_t start, Py_ssize_t end)
 }
 
 PyDoc_STRVAR(scan_doc,
-"scan(buffer, start, end, head, keep_managed_fields, /)\n--\n\n"
+"scan(buffer, start, end, head, keep_managed_fields, memory=None, /)\n--\n\n"
 "Key, uid, resource version, labels and bytes of the object between two places; None if Python has to look at it.");
 
 static PyObject *
@@ -701,8 +732,8 @@ scan(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
     Py_buffer buffer, head;
     PyObject *result;
     int keep;
-    if (count != 5) {
-        PyErr_SetString(PyExc_TypeError, "scan takes five arguments");
+    if (count < 5 || count > 6 || (count == 6 && !PyDict_Check(arguments[5]))) {
+        PyErr_SetString(PyExc_TypeError, "scan takes five arguments, and a dict if labels are to be remembered");
         return NULL;
     }
     if ((keep = PyObject_IsTrue(arguments[4])) < 0 || !read_places(arguments, &buffer, &start, &end))
@@ -712,7 +743,8 @@ scan(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
         return NULL;
     }
     if (are_inside(&buffer, start, end))
-        result = scanned((place)buffer.buf + start, (place)buffer.buf + end, &head, keep);
+        result = scanned((place)buffer.buf + start, (place)buffer.buf + end, &head, keep,
+                         count == 6 ? arguments[5] : NULL);
     else
         result = Py_NewRef(Py_None);
     PyBuffer_Release(&head);
@@ -733,7 +765,7 @@ static const struct {
 };
 
 static PyObject *
-scanned_line(place start, place end, int keep)
+scanned_line(place start, place end, int keep, PyObject *memory)
 {
     const Py_buffer head = {.buf = "{", .len = 1};
     for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
@@ -742,7 +774,7 @@ scanned_line(place start, place end, int keep)
             continue;
         if (end[-1] != '}')
             break;
-        found = scanned(start + forms[i].length, end - 1, &head, keep);
+        found = scanned(start + forms[i].length, end - 1, &head, keep, memory);
         if (found == NULL || found == Py_None)
             return found;
         result = PyTuple_Pack(2, forms[i].deleted ? Py_True : Py_False, found);
@@ -753,7 +785,7 @@ scanned_line(place start, place end, int keep)
 }
 
 PyDoc_STRVAR(scan_line_doc,
-"scan_line(buffer, start, end, keep_managed_fields, /)\n--\n\n"
+"scan_line(buffer, start, end, keep_managed_fields, memory=None, /)\n--\n\n"
 "Whether the line between two places says that an object was deleted, and what scan finds in it; None as there.");
 
 static PyObject *
@@ -763,14 +795,15 @@ scan_line(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t co
     Py_buffer buffer;
     PyObject *result;
     int keep;
-    if (count != 4) {
-        PyErr_SetString(PyExc_TypeError, "scan_line takes four arguments");
+    if (count < 4 || count > 5 || (count == 5 && !PyDict_Check(arguments[4]))) {
+        PyErr_SetString(PyExc_TypeError, "scan_line takes four arguments, and a dict if labels are to be remembered");
         return NULL;
     }
     if ((keep = PyObject_IsTrue(arguments[3])) < 0 || !read_places(arguments, &buffer, &start, &end))
         return NULL;
     if (are_inside(&buffer, start, end))
-        result = scanned_line((place)buffer.buf + start, (place)buffer.buf + end, keep);
+        result = scanned_line((place)buffer.buf + start, (place)buffer.buf + end, keep,
+                              count == 5 ? arguments[4] : NULL);
     else
         result = Py_NewRef(Py_None);
     PyBuffer_Release(&buffer);

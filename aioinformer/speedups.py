@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["scan", "scan_line"]
+__all__ = ["Memory", "scan", "scan_line"]
 
 Found: TypeAlias = tuple[str, str, str, dict[str, str], bytes]
 """Key, uid, resource version, labels, and the object's own bytes: what makes a ``Record``."""
 
-scan: Callable[[bytes, int, int, bytes, bool], Found | None] | None = None
+Memory: TypeAlias = dict[bytes, dict[str, str]]
+"""Labels that were found lately, up to 512 sets of them: objects with equal ones share a dict."""
+
+scan: Callable[[bytes, int, int, bytes, bool, Memory], Found | None] | None = None
 """What the object between two places is, beginning with these bytes if it has no kind, with its managedFields if they are
 to be kept; ``None`` where that takes a closer look."""
 
-scan_line: Callable[[bytes, int, int, bool], tuple[bool, Found] | None] | None = None
+scan_line: Callable[[bytes, int, int, bool, Memory], tuple[bool, Found] | None] | None = None
 """Whether a line of a watch says that an object was deleted, and what that is; ``None`` as above, and for other lines."""
 
 if not os.environ.get("AIOINFORMER_NO_SPEEDUPS"):

@@ -1,7 +1,7 @@
 """From bytes to objects: watch events out of lines, items out of list pages, errors out of Status bodies.
 
 Nothing is built but what the cache and selectors need (name, namespace, uid, version, labels); the rest of an object
-stays the bytes that arrived. Functions only, no state, no asyncio.
+stays the bytes that arrived. Functions only, no asyncio, and no state but labels that may come again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from aioinformer.speedups import scan, scan_line
 
 if TYPE_CHECKING:
     from aioinformer.framing import Line
+    from aioinformer.speedups import Memory
 
 __all__ = [
     "Bookmark",
@@ -122,6 +123,7 @@ class _AnonymousList(msgspec.Struct, rename="camel"):
     api_version: str = ""
 
 
+_LABELS: Memory = {}
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON, no UTF-8, or nested deeper than it goes."""
 
@@ -148,7 +150,7 @@ def decode_line(line: Line, *, keep_managed_fields: bool = False) -> WatchEvent:
         MalformedResponse: it is not a watch event.
     """
     buffer, start, end = line
-    if scan_line is not None and (found := scan_line(buffer, start, end, keep_managed_fields)) is not None:
+    if scan_line is not None and (found := scan_line(buffer, start, end, keep_managed_fields, _LABELS)) is not None:
         deleted, known = found
         return Delta(deleted, Record(*known))
     for prefix, deleted in _FORMS:
@@ -295,7 +297,7 @@ def _delta(
 
     The hot path: every microsecond here is one for every event.
     """
-    if scan is not None and (found := scan(buffer, start, end, head, keep_managed_fields)) is not None:
+    if scan is not None and (found := scan(buffer, start, end, head, keep_managed_fields, _LABELS)) is not None:
         return Delta(deleted, Record(*found))
     return closely(buffer, start, end, deleted=deleted, keep_managed_fields=keep_managed_fields, head=head)
 

@@ -285,7 +285,7 @@ def scanning(data: bytes) -> None:
         return
     flags, raw = data[:1], data[1:]
     head, keep = (b"{" if flags < b"@" else b'{"kind":"Pod","apiVersion":"v1",'), flags >= b"`"
-    found = scan(raw, 0, len(raw), head, keep)
+    found = scan(raw, 0, len(raw), head, keep, {})
     if found is not None:
         delta = closely(raw, 0, len(raw), deleted=False, keep_managed_fields=keep, head=head)
         assert isinstance(delta, Delta)

@@ -105,6 +105,8 @@ def same(scan: Callable[..., Any], raw: bytes, head: bytes, *, keep: bool) -> No
     found = scan(raw, 0, len(raw), head, keep)
     if found is None:
         return
+    memory: dict[bytes, dict[str, str]] = {}
+    assert found == scan(raw, 0, len(raw), head, keep, memory) == scan(raw, 0, len(raw), head, keep, memory)
     record = decided(raw, head, keep=keep)
     assert record == Record(*found)
     assert [*map(type, found)] == [str, str, str, dict, bytes]

@@ -45,6 +45,8 @@ def inputs() -> Iterator[bytes]:
         for start in range(min(len(data), 200)):
             yield data[start:]
             yield data[: len(data) - start]
+    for count in (1, 63, 64, 65, 66):
+        yield b'{"metadata":{"name":"a","labels":{%b}}}' % b",".join(b'"%d":""' % at for at in range(count))
     for depth in (62, 63, 64, 65, 10**5):
         for one, other in ((b"[", b"]"), (b'{"a":', b"}"), (b"[", b"")):
             yield b'{"metadata":{"name":"a"},"a":' + one * depth + b"1" * bool(other) + other * depth + b"}"
@@ -58,9 +60,10 @@ def main() -> None:
     for raw in inputs():
         for buffer in (bytearray(raw), (ctypes.c_char * len(raw)).from_buffer_copy(raw)):  # nothing behind the latter
             for keep in (False, True):
+                memory: dict[bytes, dict[str, str]] = {}
                 count += 1
-                found += scan(buffer, 0, len(raw), b"{", keep) is not None
-                found += scan_line(buffer, 0, len(raw), keep) is not None
+                found += scan(buffer, 0, len(raw), b"{", keep, memory) is not None
+                found += scan_line(buffer, 0, len(raw), keep, memory) is not None
     print(count, found)  # noqa: T201  # for whoever started it
 
 

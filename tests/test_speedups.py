@@ -203,6 +203,45 @@ def test_nothing_around_an_object_is_looked_at() -> None:
             assert scan(buffer, len(around) * count, len(around) * count + len(POD), b"{", False) == alone
 
 
+def labelled(labels: bytes) -> bytes:
+    return b'{"type":"ADDED","object":{"metadata":{"name":"a","labels":{%b}}}}' % labels
+
+
+def labels_of(labels: bytes, memory: dict[bytes, dict[str, str]]) -> dict[str, str]:
+    line = labelled(labels)
+    found: dict[str, str] = scan_line(line, 0, len(line), False, memory)[1][3]
+    assert found == json.loads(b"{%b}" % labels)
+    return found
+
+
+def test_labels_that_come_again_are_the_same_dict() -> None:
+    memory: dict[bytes, dict[str, str]] = {}
+    first = labels_of(b'"a":"b"', memory)
+    assert labels_of(b'"a":"c"', memory) is not first
+    assert labels_of(b'"a":"b" ', memory) is not first
+    assert labels_of(b'"a":"b"', memory) is first
+    assert memory[b'{"a":"b"}'] is first
+    assert labels_of(b"", memory) is not labels_of(b"", memory)
+
+
+def test_some_hundreds_of_labels_are_remembered_and_no_long_ones() -> None:
+    memory: dict[bytes, dict[str, str]] = {}
+    assert labels_of(b'"a":"%b"' % (b"b" * 1100), memory)
+    assert not memory
+    for number in range(2000):
+        labels_of(b'"a":"%d"' % number, memory)
+        assert len(memory) <= 512
+    assert memory[b'{"a":"1999"}'] == {"a": "1999"}
+
+
+@pytest.mark.parametrize("memory", [None, [], 5])
+def test_what_remembers_is_a_dict(memory: Any) -> None:
+    with pytest.raises(TypeError):
+        scan(POD, 0, len(POD), b"{", False, memory)
+    with pytest.raises(TypeError):
+        scan_line(POD, 0, len(POD), False, memory)
+
+
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_any_buffer_will_do_and_is_let_go_of(kind: Any) -> None:
     for raw, result in ((POD, True), (b"{}", False)):
