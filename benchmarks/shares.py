@@ -23,7 +23,8 @@ STARTED = 3000
 SAMPLES_PER_SECOND = 1999  # no multiple of any timer
 MODULES = (
     (r"kernel|vdso", "the kernel: reading the socket, polling"),
-    (r"^_core\.", "msgspec: going over the bytes, and building what was asked for"),
+    (r"^_speedups", "decoding in C: going over the bytes, and building what was asked for"),
+    (r"^_core\.", "msgspec: the same without that, and for models"),
     (r"^_http_parser", "aiohttp's parser of HTTP"),
     (r"^_zstd|zstandard", "zstd: packing"),
     (r"^libpython|^python", "the interpreter: the library's own steps, asyncio's and aiohttp's"),
