@@ -13,10 +13,12 @@ from hypothesis import settings
 from kubernetes_asyncio.client import ApiClient, Configuration
 
 from aioinformer import applier, burst, packing
+from aioinformer.testing.control_plane import ControlPlaneUnavailable, control_plane_required, require_binaries
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncGenerator, Awaitable, Callable
+    from pathlib import Path
 
 # the same examples on every run, and no verdict by the clock of a busy machine
 settings.register_profile("deterministic", deadline=None, derandomize=True, database=None)
@@ -95,3 +97,14 @@ async def client_of() -> AsyncGenerator[ClientOf]:
             return client
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def assets() -> Path:
+    """The directory of a real control plane's binaries; found before pytester moves the home directory."""
+    try:
+        return require_binaries().etcd.parent
+    except ControlPlaneUnavailable as reason:
+        if control_plane_required():
+            raise
+        pytest.skip(str(reason))

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from aioinformer.testing import ApiServer
-from aioinformer.testing.control_plane import ControlPlaneUnavailable, control_plane_required, require_binaries
 from aioinformer.testing.verbs import FaultVerbs
 
 pytest_plugins = ["pytester"]
@@ -71,17 +70,6 @@ def test_its_loops_make_time_pass_in_no_time(project: pytest.Pytester, directory
     """With the fixtures, on either runner."""
     (project.path / directory / "test_slow.py").write_text(SLOW.format(mark=mark))
     assert passes(project, directory, f"--asyncio-mode={mode}") == 1
-
-
-@pytest.fixture(scope="session")
-def assets() -> Path:
-    """The directory of a real control plane's binaries; found before pytester moves the home directory."""
-    try:
-        return require_binaries().etcd.parent
-    except ControlPlaneUnavailable as reason:
-        if control_plane_required():
-            raise
-        pytest.skip(str(reason))
 
 
 @pytest.mark.control_plane

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aioinformer.testing.control_plane import ControlPlaneUnavailable, control_plane_required, require_binaries
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -66,17 +64,6 @@ def test_the_client_is_for_the_control_plane_where_the_test_uses_that(
     )
     result.assert_outcomes(passed=1, skipped=1)
     result.stdout.fnmatch_lines(["SKIPPED*a cluster named by AIOINFORMER_KUBECONFIG is not ours to *"])
-
-
-@pytest.fixture(scope="session")
-def assets() -> Path:
-    """The directory of a real control plane's binaries; found before pytester moves the home directory."""
-    try:
-        return require_binaries().etcd.parent
-    except ControlPlaneUnavailable as reason:
-        if control_plane_required():
-            raise
-        pytest.skip(str(reason))
 
 
 @pytest.mark.control_plane
