@@ -1,7 +1,8 @@
 """The only writer of a cache: empties the queue into it, and then tells of what changed.
 
-A few events that nothing is before need not go by the queue: ``apply_now``. Several collections may share the queue, each as a ``Part`` of the cache. What still comes of one that is no longer
-wanted is dropped here, so that whoever changes the parts need not wait for anything.
+A few events that nothing is before need not go by the queue: ``apply_now``. Several collections may share the queue,
+each as a ``Part`` of the cache. What still comes of one that is no longer wanted is dropped here, so that whoever
+changes the parts need not wait for anything.
 """
 
 from __future__ import annotations

@@ -8,9 +8,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from aioinformer.compression import Codec  # noqa: TC001  # msgspec resolves the annotations at run time
+from aioinformer.objects import Keyed
 
 if TYPE_CHECKING:
     from aioinformer.objects import Record, Stored
@@ -29,22 +28,11 @@ _TEXTS: Final = 9
 """Where the two start if they stand there as they came, behind a zero and their lengths."""
 
 
-class _Headed(msgspec.Struct, gc=False, frozen=True):
+class _Headed(Keyed, gc=False, frozen=True):
     """What stands in a ``blob`` with uid and version before it."""
 
-    key: str
     labels: dict[str, str]
     blob: bytes
-
-    @property
-    def namespace(self) -> str:
-        """``""`` for a cluster-scoped object."""
-        return self.key.rpartition("/")[0]
-
-    @property
-    def name(self) -> str:
-        """The name."""
-        return self.key.rpartition("/")[2]
 
     @property
     def uid(self) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JSON",
+    "Keyed",
     "KubeObject",
     "ObjectMeta",
     "OwnerReference",
@@ -76,14 +77,10 @@ class Stored(Protocol):
         ...
 
 
-class Record(msgspec.Struct, gc=False, frozen=True):
-    """``Stored`` as it comes off the wire."""
+class Keyed(msgspec.Struct, gc=False, frozen=True):
+    """What every form of ``Stored`` has: its key, which says name and namespace."""
 
     key: str
-    uid: str
-    resource_version: str
-    labels: dict[str, str]
-    raw: bytes
 
     @property
     def namespace(self) -> str:
@@ -94,6 +91,15 @@ class Record(msgspec.Struct, gc=False, frozen=True):
     def name(self) -> str:
         """The name."""
         return self.key.rpartition("/")[2]
+
+
+class Record(Keyed, gc=False, frozen=True):
+    """``Stored`` as it comes off the wire."""
+
+    uid: str
+    resource_version: str
+    labels: dict[str, str]
+    raw: bytes
 
     def __repr__(self) -> str:
         return f"<Record {self.key} resourceVersion={self.resource_version} {len(self.raw)} bytes>"

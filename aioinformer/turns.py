@@ -29,8 +29,8 @@ class Lane:
     async def turn(self, *, at_once: bool = True) -> float:
         """Wait until a slice of work may be done, which is then to be done without awaiting. Cancelling it leaves the line.
 
-        Returns when it should end, by the loop's clock. It may be done at once if nobody else is at it, unless ``at_once`` is false: whoever has done some already lets
-        others run first.
+        Returns when it should end, by the loop's clock. It may be done at once if nobody else is at it, unless ``at_once``
+        is false: whoever has done some already lets others run first.
         """
         loop = asyncio.get_running_loop()
         line = _lines.get(loop)
