@@ -1,14 +1,17 @@
-/* One strict pass over the JSON of a Kubernetes object: what wire.py's `_delta` finds in it, and its bytes.
+/* One strict pass over the JSON of Kubernetes objects: what wire.py's `_delta` finds in each, and its bytes. Many are taken
+   out of a watch's lines or a list's items at once; and, as these come in HTTP's chunks, they are taken out of those here.
 
    It reads what anybody may send, so:
 
-   - Whatever is out of the common form is not decided here: `scan` returns None, and Python reads the object again and
+   - Whatever is out of the common form is not decided here: it is left where it stands, and Python reads it again and
      says what is wrong with it, if anything. What is returned is what Python would have found, byte for byte.
    - Nothing is read outside of [start, end). The last byte has to be a closing brace, which no number, literal, escape or
      run of spaces goes past; strings stop there, too. So what has to look for the end is only what comes behind a value
      that closes with a brace, as that may be the last byte.
    - Nothing recurs, and nothing is allocated but what is returned: how values are nested is one bit per level.
-   - There is no state, as what is remembered is the caller's; the interpreter is not entered while bytes are read. */
+   - It is compiled once for all of them from 3.11 on, perhaps with the headers of a later one, in which None is never let go
+     of: Py_RETURN_NONE would then lose a reference in 3.11. Py_NewRef does not.
+   - There is no state, as what is remembered is the caller's; the interpreter is entered between two objects only. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -43,6 +46,7 @@ typedef struct {
 typedef struct {
     place last; /* the closing brace */
     int not_ascii; /* whether that is in any of its strings */
+    int newline;   /* whether one is in any of the space between its tokens: then it is no line */
 #if defined(SSE2)
     place block;    /* of 64 bytes */
     uint64_t stops; /* a bit for each of them that is not plain */
@@ -50,6 +54,7 @@ typedef struct {
 } cursor;
 
 #define MOST_LABELS 64
+#define LONGEST_KEY 512 /* bytes; Kubernetes's are shorter */
 
 typedef struct {
     span name, namespace_, uid, version, managed; /* at == NULL: not there */
@@ -133,7 +138,7 @@ static ALWAYS_INLINE void
 begin(cursor *ahead, place start, place end)
 {
     ahead->last = end - 1;
-    ahead->not_ascii = 0;
+    ahead->not_ascii = ahead->newline = 0;
     look_at(ahead, start);
 }
 #else
@@ -171,7 +176,7 @@ begin(cursor *ahead, place start, place end)
 {
     (void)start;
     ahead->last = end - 1;
-    ahead->not_ascii = 0;
+    ahead->not_ascii = ahead->newline = 0;
 }
 #endif
 
@@ -224,10 +229,12 @@ skip_string(place p, cursor *ahead)
 }
 
 static ALWAYS_INLINE place
-skip_space(place p)
+skip_space(place p, cursor *ahead)
 {
-    while (*p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+    while (*p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
+        ahead->newline |= *p == '\n';
         p++;
+    }
     return p;
 }
 
@@ -273,8 +280,8 @@ skip_name(place p, cursor *ahead)
 {
     if (*p != '"' || (p = skip_string(p + 1, ahead)) == NULL)
         return NULL;
-    p = skip_space(p);
-    return *p == ':' ? skip_space(p + 1) : NULL;
+    p = skip_space(p, ahead);
+    return *p == ':' ? skip_space(p + 1, ahead) : NULL;
 }
 
 /* What is neither an object, nor an array, nor a string. */
@@ -305,7 +312,7 @@ object:
     if (nesting >> 63)
         return NULL;
     nesting = nesting << 1 | 1;
-    p = skip_space(p + 1);
+    p = skip_space(p + 1, ahead);
     if (*p == '}')
         goto close;
 member:
@@ -322,9 +329,9 @@ member:
     if (p == NULL)
         return NULL;
 behind_member:
-    p = skip_space(p);
+    p = skip_space(p, ahead);
     if (*p == ',') {
-        p = skip_space(p + 1);
+        p = skip_space(p + 1, ahead);
         goto member;
     }
     if (*p != '}')
@@ -345,7 +352,7 @@ array:
     if (nesting >> 63)
         return NULL;
     nesting = nesting << 1;
-    p = skip_space(p + 1);
+    p = skip_space(p + 1, ahead);
     if (*p == ']')
         goto close;
 element:
@@ -357,9 +364,9 @@ element:
     if (p == NULL)
         return NULL;
 behind_element:
-    p = skip_space(p);
+    p = skip_space(p, ahead);
     if (*p == ',') {
-        p = skip_space(p + 1);
+        p = skip_space(p + 1, ahead);
         goto element;
     }
     if (*p != ']')
@@ -403,20 +410,20 @@ static ALWAYS_INLINE place
 read_name(place p, cursor *ahead, span *name)
 {
     name->at = NULL;
-    p = read_text(skip_space(p), ahead, name);
+    p = read_text(skip_space(p, ahead), ahead, name);
     if (p == NULL)
         return NULL;
-    p = skip_space(p);
-    return *p == ':' ? skip_space(p + 1) : NULL;
+    p = skip_space(p, ahead);
+    return *p == ':' ? skip_space(p + 1, ahead) : NULL;
 }
 
 /* From behind a value to behind the comma or brace that follows; whether it was the brace. */
 static ALWAYS_INLINE place
-read_separator(place p, const cursor *ahead, int *last)
+read_separator(place p, cursor *ahead, int *last)
 {
     if (p == NULL || p > ahead->last)
         return NULL;
-    p = skip_space(p);
+    p = skip_space(p, ahead);
     *last = *p == '}';
     return *last || *p == ',' ? p + 1 : NULL;
 }
@@ -428,7 +435,7 @@ read_labels(place p, cursor *ahead, metadata *meta)
     if (meta->all_labels.at != NULL || *p != '{')
         return NULL;
     meta->all_labels.at = p;
-    p = skip_space(p + 1);
+    p = skip_space(p + 1, ahead);
     if (*p == '}')
         return p + 1;
     while (!last) {
@@ -482,7 +489,7 @@ read_metadata(place p, cursor *ahead, metadata *meta)
     return p;
 }
 
-/* The whole of it, which has its braces; whether it is in the common form. */
+/* The whole of it, from its brace on: whether it is in the common form, and then where it ends. */
 static int
 read_object(object *found, cursor *ahead)
 {
@@ -508,7 +515,9 @@ read_object(object *found, cursor *ahead)
         if ((p = read_separator(p, ahead, &last)) == NULL)
             return 0;
     }
-    return p == found->end && found->meta.name.at != NULL && !IS(found->kind, "Table") &&
+    found->end = p;
+    return found->meta.name.at != NULL && !IS(found->kind, "Table") &&
+           found->meta.name.length + found->meta.namespace_.length < LONGEST_KEY &&
            memchr(found->meta.name.at, '/', (size_t)found->meta.name.length) == NULL &&
            (found->meta.namespace_.length == 0 ||
             memchr(found->meta.namespace_.at, '/', (size_t)found->meta.namespace_.length) == NULL);
@@ -574,8 +583,6 @@ text_of(span text)
 {
     return PyUnicode_FromStringAndSize(text.length ? (const char *)text.at : "", text.length);
 }
-
-#define LONGEST_KEY 512 /* bytes; Kubernetes's are shorter */
 
 static PyObject *
 key_of(const metadata *meta)
@@ -648,58 +655,73 @@ is_text(PyObject *raw)
     return 1;
 }
 
+/* What whoever calls wants of each object. */
+typedef struct {
+    Py_buffer head; /* how one without a kind is to begin */
+    int keep;       /* whether managedFields are kept */
+    PyObject *memory; /* of labels, a dict; or NULL */
+    PyObject *record, *delta; /* what is made of each; NULL: tuples */
+} wishes;
+
+/* A record, or a tuple of what makes one. */
 static PyObject *
-result_of(const object *found, PyObject *raw, PyObject *memory)
+record_of(const object *found, PyObject *raw, const wishes *wanted)
 {
-    PyObject *result = PyTuple_New(5), *parts[5];
-    int complete = result != NULL;
-    parts[0] = key_of(&found->meta);
-    parts[1] = text_of(found->meta.uid);
-    parts[2] = text_of(found->meta.version);
-    parts[3] = labels_of(&found->meta, memory);
-    parts[4] = Py_NewRef(raw);
-    for (int i = 0; i < 5; i++)
-        complete = complete && parts[i] != NULL;
-    for (int i = 0; i < 5; i++) {
-        if (complete)
-            PyTuple_SetItem(result, i, parts[i]);
-        else
-            Py_XDECREF(parts[i]);
-    }
-    if (!complete)
-        Py_CLEAR(result);
+    PyObject *result = NULL, *key = key_of(&found->meta), *uid = text_of(found->meta.uid),
+             *version = text_of(found->meta.version), *labels = labels_of(&found->meta, wanted->memory);
+    if (key != NULL && uid != NULL && version != NULL && labels != NULL)
+        result = wanted->record == NULL
+                     ? PyTuple_Pack(5, key, uid, version, labels, raw)
+                     : PyObject_CallFunctionObjArgs(wanted->record, key, uid, version, labels, raw, NULL);
+    Py_XDECREF(key);
+    Py_XDECREF(uid);
+    Py_XDECREF(version);
+    Py_XDECREF(labels);
     return result;
 }
 
-static PyObject *
-scanned(place start, place end, const Py_buffer *head, int keep, PyObject *memory)
+/* Begin to look at the object whose brace is at `start`; nothing behind `last` is looked at. */
+static ALWAYS_INLINE void
+open_object(object *found, cursor *ahead, place start, place last)
 {
-    object found;
-    cursor ahead;
-    int cut, text = 1;
+    memset(found, 0, offsetof(object, meta) + offsetof(metadata, labels));
+    found->start = start;
+    begin(ahead, start, last + 1);
+}
+
+/* What is wanted of an object that has been read; None: that is not decided here. */
+static PyObject *
+taken(const object *found, const cursor *ahead, const wishes *wanted)
+{
+    const int cut = found->meta.managed.at != NULL && !wanted->keep;
+    int text = 1;
     PyObject *raw, *result = NULL;
-    if (end - start < 2 || *start != '{' || end[-1] != '}')
-        Py_RETURN_NONE;
-    memset(&found, 0, offsetof(object, meta) + offsetof(metadata, labels));
-    begin(&ahead, start, end);
-    found.start = start;
-    found.end = end;
-    if (!read_object(&found, &ahead) || found.meta.name.length + found.meta.namespace_.length >= LONGEST_KEY)
-        Py_RETURN_NONE;
-    cut = found.meta.managed.at != NULL && !keep;
-    if (cut && !can_cut(&found))
-        Py_RETURN_NONE;
-    raw = bytes_of(&found, head, cut);
+    if (cut && !can_cut(found))
+        return Py_NewRef(Py_None);
+    raw = bytes_of(found, &wanted->head, cut);
     if (raw == NULL)
         return NULL;
-    if (ahead.not_ascii)
+    if (ahead->not_ascii)
         text = is_text(raw);
     if (text > 0)
-        result = result_of(&found, raw, memory);
+        result = record_of(found, raw, wanted);
     else if (text == 0)
         result = Py_NewRef(Py_None);
     Py_DECREF(raw);
     return result;
+}
+
+static PyObject *
+scanned(place start, place end, const wishes *wanted)
+{
+    object found;
+    cursor ahead;
+    if (end - start < 2 || *start != '{' || end[-1] != '}')
+        return Py_NewRef(Py_None);
+    open_object(&found, &ahead, start, end - 1);
+    if (!read_object(&found, &ahead) || found.end != end)
+        return Py_NewRef(Py_None);
+    return taken(&found, &ahead, wanted);
 }
 
 /* A buffer and two places in it, which are the first three arguments; False, with an exception set, if they are not. */
@@ -729,25 +751,24 @@ static PyObject *
 scan(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
 {
     Py_ssize_t start, end;
-    Py_buffer buffer, head;
+    Py_buffer buffer;
     PyObject *result;
-    int keep;
+    wishes wanted = {.memory = count == 6 ? arguments[5] : NULL};
     if (count < 5 || count > 6 || (count == 6 && !PyDict_Check(arguments[5]))) {
         PyErr_SetString(PyExc_TypeError, "scan takes five arguments, and a dict if labels are to be remembered");
         return NULL;
     }
-    if ((keep = PyObject_IsTrue(arguments[4])) < 0 || !read_places(arguments, &buffer, &start, &end))
+    if ((wanted.keep = PyObject_IsTrue(arguments[4])) < 0 || !read_places(arguments, &buffer, &start, &end))
         return NULL;
-    if (PyObject_GetBuffer(arguments[3], &head, PyBUF_SIMPLE) < 0) {
+    if (PyObject_GetBuffer(arguments[3], &wanted.head, PyBUF_SIMPLE) < 0) {
         PyBuffer_Release(&buffer);
         return NULL;
     }
     if (are_inside(&buffer, start, end))
-        result = scanned((place)buffer.buf + start, (place)buffer.buf + end, &head, keep,
-                         count == 6 ? arguments[5] : NULL);
+        result = scanned((place)buffer.buf + start, (place)buffer.buf + end, &wanted);
     else
         result = Py_NewRef(Py_None);
-    PyBuffer_Release(&head);
+    PyBuffer_Release(&wanted.head);
     PyBuffer_Release(&buffer);
     return result;
 }
@@ -765,62 +786,235 @@ static const struct {
 };
 
 static PyObject *
-scanned_line(place start, place end, int keep, PyObject *memory)
+delta_of(int deleted, PyObject *record, const wishes *wanted)
 {
-    const Py_buffer head = {.buf = "{", .len = 1};
-    for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
-        PyObject *found, *result;
-        if (end - start <= forms[i].length || memcmp(start, forms[i].form, (size_t)forms[i].length) != 0)
-            continue;
-        if (end[-1] != '}')
-            break;
-        found = scanned(start + forms[i].length, end - 1, &head, keep, memory);
-        if (found == NULL || found == Py_None)
-            return found;
-        result = PyTuple_Pack(2, forms[i].deleted ? Py_True : Py_False, found);
-        Py_DECREF(found);
-        return result;
-    }
-    Py_RETURN_NONE;
+    PyObject *delta;
+    if (record == NULL || record == Py_None)
+        return record;
+    delta = PyObject_CallFunctionObjArgs(wanted->delta, deleted ? Py_True : Py_False, record, NULL);
+    Py_DECREF(record);
+    return delta;
 }
 
-PyDoc_STRVAR(scan_line_doc,
-"scan_line(buffer, start, end, keep_managed_fields, memory=None, /)\n--\n\n"
-"Whether the line between two places says that an object was deleted, and what scan finds in it; None as there.");
-
-static PyObject *
-scan_line(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+/* Put it into the list, if it is anything; whether it was. */
+static int
+append(PyObject *list, PyObject *delta)
 {
-    Py_ssize_t start, end;
+    int appended = delta != NULL && delta != Py_None && PyList_Append(list, delta) == 0;
+    Py_XDECREF(delta);
+    return appended;
+}
+
+#define ENOUGH (256 * 1024) /* bytes after which no further object is begun: a tenth of a millisecond's worth */
+
+#define FAR (64 * 1024) /* bytes: looking for it again and again is not to cost much */
+
+/* The last closing brace, which is as far as objects are looked at; `start` if there is none, or if it is far from the end. */
+static place
+last_brace(place start, place end)
+{
+    place p = end, least = end - start > FAR ? end - FAR : start;
+    while (p > least)
+        if (*--p == '}')
+            return p;
+    return start;
+}
+
+static place
+skip_empty_lines(place p, place end)
+{
+    while (p < end && (*p == '\n' || (*p == '\r' && end - p > 1 && p[1] == '\n')))
+        p++;
+    return p;
+}
+
+/* The object in a line, and whether that says that it was deleted; whether it is all in the common form. */
+static int
+read_line(object *found, cursor *ahead, int *deleted, place start, place last, place end)
+{
+    for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+        if (last - start <= forms[i].length || memcmp(start, forms[i].form, (size_t)forms[i].length) != 0)
+            continue;
+        *deleted = forms[i].deleted;
+        open_object(found, ahead, start + forms[i].length, last);
+        return *found->start == '{' && read_object(found, ahead) && !ahead->newline && found->end < end && *found->end == '}' &&
+               (found->end + 1 == end || found->end[1] == '\n');
+    }
+    return 0;
+}
+
+/* Into the list, up to so many lines, between which are newlines; where the first begins that is not in there. */
+static place
+scan_some_lines(place start, place end, Py_ssize_t count, const wishes *wanted, PyObject *list)
+{
+    place p = skip_empty_lines(start, end), last = last_brace(start, end);
+    while (count-- > 0 && p < last && p - start < ENOUGH) {
+        object found;
+        cursor ahead;
+        int deleted = 0;
+        if (!read_line(&found, &ahead, &deleted, p, last, end) ||
+            !append(list, delta_of(deleted, taken(&found, &ahead, wanted), wanted)))
+            break;
+        p = found.end + 1 == end ? end : skip_empty_lines(found.end + 2, end);
+    }
+    return p;
+}
+
+/* Into the list, up to so many of the items that another one follows; where the first begins that is not in there. */
+static place
+scan_some_items(place start, place end, Py_ssize_t count, const wishes *wanted, PyObject *list)
+{
+    place p = start, last = last_brace(start, end);
+    while (count-- > 0 && p < last && *p == '{' && p - start < ENOUGH) {
+        object found;
+        cursor ahead;
+        open_object(&found, &ahead, p, last);
+        if (!read_object(&found, &ahead) || end - found.end < 2 || found.end[0] != ',' || found.end[1] != '{')
+            break;
+        if (!append(list, delta_of(0, taken(&found, &ahead, wanted), wanted)))
+            break;
+        p = found.end + 1;
+    }
+    return p;
+}
+
+typedef place (*scanner)(place start, place end, Py_ssize_t count, const wishes *wanted, PyObject *list);
+
+/* What both of the following do with their arguments. */
+static PyObject *
+scan_some(scanner scan_them, PyObject *const *arguments, Py_ssize_t given)
+{
+    Py_ssize_t start, end, count;
     Py_buffer buffer;
-    PyObject *result;
-    int keep;
-    if (count < 4 || count > 5 || (count == 5 && !PyDict_Check(arguments[4]))) {
-        PyErr_SetString(PyExc_TypeError, "scan_line takes four arguments, and a dict if labels are to be remembered");
+    PyObject *list, *result = NULL;
+    wishes wanted = {0};
+    if (given != 9 || !PyDict_Check(arguments[6])) {
+        PyErr_SetString(PyExc_TypeError, "nine arguments are taken, of which the seventh is a dict");
         return NULL;
     }
-    if ((keep = PyObject_IsTrue(arguments[3])) < 0 || !read_places(arguments, &buffer, &start, &end))
+    wanted.memory = arguments[6];
+    wanted.delta = arguments[7];
+    wanted.record = arguments[8];
+    count = PyLong_AsSsize_t(arguments[3]);
+    if ((count == -1 && PyErr_Occurred()) || (wanted.keep = PyObject_IsTrue(arguments[5])) < 0 ||
+        !read_places(arguments, &buffer, &start, &end))
         return NULL;
-    if (are_inside(&buffer, start, end))
-        result = scanned_line((place)buffer.buf + start, (place)buffer.buf + end, keep,
-                              count == 5 ? arguments[4] : NULL);
-    else
-        result = Py_NewRef(Py_None);
+    if (PyObject_GetBuffer(arguments[4], &wanted.head, PyBUF_SIMPLE) < 0) {
+        PyBuffer_Release(&buffer);
+        return NULL;
+    }
+    list = PyList_New(0);
+    if (list != NULL && are_inside(&buffer, start, end)) {
+        place first = (place)buffer.buf;
+        start = scan_them(first + start, first + end, count, &wanted, list) - first;
+    }
+    if (list != NULL && !PyErr_Occurred())
+        result = Py_BuildValue("On", list, start);
+    Py_XDECREF(list);
+    PyBuffer_Release(&wanted.head);
     PyBuffer_Release(&buffer);
     return result;
 }
 
+PyDoc_STRVAR(scan_lines_doc,
+"scan_lines(buffer, start, end, count, head, keep_managed_fields, memory, delta, record, /)\n--\n\n"
+"What up to so many lines of a watch between two places say: delta(deleted, record(...)) of each, and where the next one\n"
+"begins, which Python has to look at if it was not left out for its number or size. Newlines are between lines.");
+
+static PyObject *
+scan_lines(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+{
+    return scan_some(scan_some_lines, arguments, count);
+}
+
+PyDoc_STRVAR(scan_items_doc,
+"scan_items(buffer, start, end, count, head, keep_managed_fields, memory, delta, record, /)\n--\n\n"
+"The same for items of a list between which are commas. The last one there is left out: it may go on, or the list end.");
+
+static PyObject *
+scan_items(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+{
+    return scan_some(scan_some_items, arguments, count);
+}
+
+/* A size between two chunks, as `\r\n1c\r\n`: 0 if it is not all there, written otherwise, or no size of data. */
+#define MOST_DIGITS 7 /* a quarter of a gibibyte; what is longer Python reads */
+static size_t
+size_of_chunk(place *at, place end)
+{
+    place p = *at;
+    size_t size = 0;
+    if (end - p < 5 || p[0] != '\r' || p[1] != '\n')
+        return 0;
+    p += 2;
+    for (place first = p; p < end && p - first < MOST_DIGITS && is_hex(*p); p++)
+        size = size << 4 | (size_t)(is_digit(*p) ? *p - '0' : (*p | 0x20) - 'a' + 10);
+    if (size == 0 || end - p < 2 || p[0] != '\r' || p[1] != '\n')
+        return 0;
+    *at = p + 2;
+    return size;
+}
+
+/* The parts that are data, into `to` if it is not NULL; how many bytes. */
+static size_t
+join_parts(place *at, place end, size_t *left, char *to)
+{
+    size_t length = 0;
+    while (*left > 0 && *at < end) {
+        size_t there = (size_t)(end - *at), part = *left < there ? *left : there;
+        if (to != NULL)
+            memcpy(to + length, *at, part);
+        length += part;
+        *at += part;
+        *left -= part;
+        if (*left == 0)
+            *left = size_of_chunk(at, end);
+    }
+    return length;
+}
+
+PyDoc_STRVAR(join_chunks_doc,
+"join_chunks(buffer, start, left, /)\n--\n\n"
+"The data in a buffer from a place on, of which so many bytes belong to the chunk there; where that ends; and how many bytes\n"
+"are left of a chunk that goes on behind the buffer. If it ends before, Python has to look at what stands there.");
+
+static PyObject *
+join_chunks(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+{
+    Py_ssize_t start, left;
+    Py_buffer buffer;
+    PyObject *body, *result = NULL;
+    if (count != 3) {
+        PyErr_SetString(PyExc_TypeError, "join_chunks takes three arguments");
+        return NULL;
+    }
+    if (!read_places(arguments, &buffer, &start, &left))
+        return NULL;
+    if (left < 0 || !are_inside(&buffer, start, buffer.len))
+        PyErr_SetString(PyExc_ValueError, "that is no place in the buffer, or a negative number of bytes");
+    else {
+        place at = (place)buffer.buf + start, end = (place)buffer.buf + buffer.len, again = at;
+        size_t behind = (size_t)left, rest = behind;
+        body = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)join_parts(&again, end, &behind, NULL));
+        if (body != NULL) {
+            join_parts(&at, end, &rest, PyBytes_AsString(body));
+            result = Py_BuildValue("Nnn", body, (Py_ssize_t)(at - (place)buffer.buf), (Py_ssize_t)rest);
+        }
+    }
+    PyBuffer_Release(&buffer);
+    return result;
+}
+
+#define METHOD(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, name##_doc}
 static PyMethodDef methods[] = {
-    {"scan", (PyCFunction)(void (*)(void))scan, METH_FASTCALL, scan_doc},
-    {"scan_line", (PyCFunction)(void (*)(void))scan_line, METH_FASTCALL, scan_line_doc},
-    {NULL, NULL, 0, NULL},
+    METHOD(scan), METHOD(scan_lines), METHOD(scan_items), METHOD(join_chunks), {NULL, NULL, 0, NULL},
 };
 
 static PyModuleDef_Slot slots[] = {{0, NULL}};
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "aioinformer._speedups", "What wire.py does, done once over the bytes.", 0, methods, slots,
-    NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT, "aioinformer._speedups", "What wire.py and chunked.py do, done once over the bytes.", 0, methods,
+    slots, NULL, NULL, NULL,
 };
 
 PyMODINIT_FUNC

@@ -1,3 +1,6 @@
+from aioinformer.batches import Delta
+from aioinformer.objects import Record
+
 def scan(
     buffer: bytes | bytearray | memoryview,
     start: int,
@@ -7,11 +10,28 @@ def scan(
     memory: dict[bytes, dict[str, str]] = ...,
     /,
 ) -> tuple[str, str, str, dict[str, str], bytes] | None: ...
-def scan_line(
+def scan_lines(
     buffer: bytes | bytearray | memoryview,
     start: int,
     end: int,
+    count: int,
+    head: bytes,
     keep_managed_fields: bool,
-    memory: dict[bytes, dict[str, str]] = ...,
+    memory: dict[bytes, dict[str, str]],
+    delta: type[Delta],
+    record: type[Record],
     /,
-) -> tuple[bool, tuple[str, str, str, dict[str, str], bytes]] | None: ...
+) -> tuple[list[Delta], int]: ...
+def scan_items(
+    buffer: bytes | bytearray | memoryview,
+    start: int,
+    end: int,
+    count: int,
+    head: bytes,
+    keep_managed_fields: bool,
+    memory: dict[bytes, dict[str, str]],
+    delta: type[Delta],
+    record: type[Record],
+    /,
+) -> tuple[list[Delta], int]: ...
+def join_chunks(buffer: bytes | bytearray | memoryview, start: int, left: int, /) -> tuple[bytes, int, int]: ...

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from aioinformer.speedups import join_chunks
+
 __all__ = ["Dechunker", "is_chunked_json"]
 
 LONGEST_LINE = 4096
@@ -51,26 +53,21 @@ class Dechunker:
         self._between: bytes = b"\r\n"
         """What has come since a chunk's data ended; the first has no other before it."""
 
-    def feed(self, data: memoryview) -> list[memoryview]:
-        """The parts of it that belong to the body: views, to be copied before the memory is used again.
+    def feed(self, data: memoryview) -> bytes:
+        """What of it belongs to the body, in bytes of its own.
 
-        Those before something that makes no sense are returned too; nothing is to be fed after that.
+        What comes before something that makes no sense is returned too; nothing is to be fed after that.
         """
         end = len(data)
         at = 0 if self._left or not end else self._cross(data, 0)
-        parts: list[memoryview] = []
-        while (left := self._left) and at < end:
-            stop = at + left
-            parts.append(data[at:stop])
-            if stop >= end:
-                self._left = stop - end
-                break
-            found = _NEXT.match(data, stop)
-            if found is not None and (size := int(found[1], 16)):
-                self._left, at = size, found.end()
-            else:
-                at = self._cross(data, stop)
-        return parts
+        join, parts = join_chunks or _join_chunks, list[bytes]()
+        while self._left and at < end:
+            part, at, self._left = join(data, at, self._left)
+            parts.append(part)
+            if at < end:
+                at = self._cross(data, at)
+                join = _join_chunks  # what was left out may come with every chunk
+        return b"".join(parts)
 
     def _cross(self, data: memoryview, start: int) -> int:
         """Where the next chunk's data begins, behind what stands between two; the end of what there is if nothing more is data."""
@@ -96,3 +93,17 @@ class Dechunker:
 
     def _break(self, why: str) -> None:
         self.broken, self.ended = why, False
+
+
+def _join_chunks(data: memoryview, start: int, left: int) -> tuple[bytes, int, int]:
+    """As ``join_chunks`` does, and sizes with extensions, too."""
+    at, end = start, len(data)
+    parts: list[memoryview] = []
+    while left and at < end:
+        stop = at + left
+        parts.append(data[at:stop])
+        found = _NEXT.match(data, stop) if stop < end else None
+        size = 0 if found is None else int(found[1], 16)
+        at = found.end() if found is not None and size else min(stop, end)
+        left = size or max(stop - end, 0)
+    return b"".join(parts), at, left

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from aioinformer.errors import MalformedResponse, NetworkError
 
-__all__ = ["ItemCutter", "Line", "LineSplitter", "cut_list"]
+__all__ = ["ItemCutter", "LineSplitter", "Lines", "cut_list"]
 
 MAX_LINE = 128 * 1024 * 1024
 """Bytes. etcd's default lets objects exceed 1.5 MB, and other stores more; past this it is no Kubernetes any more."""
@@ -21,11 +21,9 @@ _LONGEST_HEAD, _LONGEST_KEY = 64 * 1024, 64
 """Bytes of what stands before the items, and of the name of an item's first field."""
 _MOST_REFUSED = 16
 """Candidates in a row that are no items, before a list is left whole: what is tried again and again costs its square."""
-_RETURN = ord("\r")
 
-
-Line: TypeAlias = tuple[bytes, int, int]
-"""A line is where it stands: a buffer, where it begins, where it ends. Nobody needs a copy of it as such."""
+Lines: TypeAlias = tuple[bytes, int, int]
+"""Lines are where they stand: a buffer, where they begin, where they end; newlines are between them. Nobody needs a copy."""
 
 
 class LineSplitter:
@@ -36,8 +34,8 @@ class LineSplitter:
     def __init__(self) -> None:
         self._unfinished: bytes | bytearray = b""
 
-    def feed(self, chunk: bytes) -> list[Line]:
-        """The lines that this chunk completes, without their newlines and without empty ones.
+    def feed(self, chunk: bytes) -> list[Lines]:
+        """The lines that this chunk completes: the one that was unfinished, and those that are all in it.
 
         Raises:
             MalformedResponse: a line is longer than ``MAX_LINE``.
@@ -50,18 +48,14 @@ class LineSplitter:
                 self._unfinished = bytearray(self._unfinished)
             self._unfinished += chunk
             return []
-        start, end, lines = 0, first, list[Line]()
+        start, last, lines = 0, chunk.rfind(b"\n"), list[Lines]()
         if self._unfinished:
             line = b"".join((self._unfinished, chunk[:first]))
-            if line != b"\r":
-                lines.append((line, 0, len(line)))
-            start, end = first + 1, chunk.find(b"\n", first + 1)
-        while end >= 0:
-            if end > start and not (end == start + 1 and chunk[start] == _RETURN):
-                lines.append((chunk, start, end))
-            start = end + 1
-            end = chunk.find(b"\n", start)
-        self._unfinished = chunk[start:]
+            lines.append((line, 0, len(line)))
+            start = first + 1
+        if start <= last:
+            lines.append((chunk, start, last))
+        self._unfinished = chunk[last + 1 :]
         return lines
 
     def close(self) -> None:
@@ -96,11 +90,33 @@ class ItemCutter:
         self._shortest: int | None = None
         """Bytes of the shortest candidate so far, of the next of which three quarters are not searched; 0: all are."""
 
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """The candidates that this chunk completes."""
+    def feed(self, chunk: bytes) -> None:
+        """Take in some bytes."""
         self.length += len(chunk)
         self._body += chunk
-        if not self._cutting or not (self._between or self._begin()):
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there are items to be cut out, or may be: all of ``head`` has come, and nothing speaks against it."""
+        return self._cutting and bool(self._between or self._begin())
+
+    def beginning(self) -> bytearray | None:
+        """All that has not been cut out, from an item's first byte on, if that item may be all there. Not to be changed."""
+        if not self.has_begun:
+            return None
+        found = self._body.find(self._between, self._searched)
+        self._searched = found if found >= 0 else max(self._searched, len(self._body) - len(self._between), 0)
+        return self._body if found >= 0 else None
+
+    def skip(self, length: int) -> None:
+        """What stands at the beginning were items, with the comma behind the last; the next one begins there."""
+        del self._body[:length]
+        self._searched = 0
+        self.accepted()
+
+    def cut(self) -> list[bytes]:
+        """The candidates that have come."""
+        if not self.has_begun:
             return []
         candidates: list[bytes] = []
         start, body, between = 0, self._body, self._between
@@ -123,7 +139,7 @@ class ItemCutter:
             return []
         self.put_back(candidates)
         self._searched = 0
-        return self.feed(b"")
+        return self.cut()
 
     def _begin(self) -> bool:
         """Whether the first item has begun, so that it is known what stands between items."""

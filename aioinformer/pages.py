@@ -13,7 +13,7 @@ import msgspec
 from aioinformer.batches import Undecodable
 from aioinformer.errors import MalformedResponse
 from aioinformer.framing import ItemCutter
-from aioinformer.wire import decode_head, decode_item, decode_page
+from aioinformer.wire import decode_head, decode_item, decode_items, decode_page
 
 if TYPE_CHECKING:
     from aioinformer.batches import Delta
@@ -47,23 +47,42 @@ class PageReader:
 
     def feed(self, chunk: bytes) -> None:
         """Take in some bytes."""
-        self._pending += self._cutter.feed(chunk)
-        if self._pending and self._kinds is None:
-            try:
-                self._kinds = decode_head(self._cutter.head)
-            except MalformedResponse:  # what looked like the items is something else
-                self._leave_whole(self._pending)
+        self._cutter.feed(chunk)
 
     def take(self, count: int) -> list[Delta | Undecodable]:
         """Up to so many objects that have arrived; none when there are no more for now."""
+        if self._kinds is None and self._cutter.has_begun:
+            self._look_at_head()
         taken: list[Delta | Undecodable] = []
-        while self._pending and len(taken) < count:
-            candidate = self._pending.pop(0)
-            item = self._decoded(candidate)
+        while len(taken) < count:
+            if not self._pending and (some := self._easy(count - len(taken))):
+                taken += some
+                continue
+            self._pending = self._pending or self._cutter.cut()
+            if not self._pending:
+                break
+            item = self._decoded(self._pending.pop(0))
             if item is not None:
                 self._cutter.accepted()
                 taken.append(item)
         return taken
+
+    def _look_at_head(self) -> None:
+        try:
+            self._kinds = decode_head(self._cutter.head)
+        except MalformedResponse:  # what looked like the items is something else
+            self._leave_whole([])
+
+    def _easy(self, count: int) -> list[Delta]:
+        """Those at the beginning that can be had at once, if any: cutting and decoding them is one pass."""
+        kind, api_version = self._kinds or ("", "")
+        body = self._cutter.beginning() if kind and api_version else None
+        if body is None:
+            return []
+        items, at = decode_items(body, count, kind, api_version, keep_managed_fields=self._keep_managed_fields)
+        if items:
+            self._cutter.skip(at)
+        return items
 
     def close(self) -> ListPage:
         """The list has arrived: what it says of itself, and the items that were not taken, undecoded.

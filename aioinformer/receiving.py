@@ -81,12 +81,11 @@ class ChunkedBody:
     def feed(self, data: memoryview) -> bool:
         """Take in what has come; whether it makes sense."""
         chunks = self._chunks
-        parts = chunks.feed(data)
-        if parts:
-            body = b"".join(parts)
+        body = chunks.feed(data)
+        if body:
             self._arrived.append(body)
             self._size += len(body)
-        if parts or chunks.ended:
+        if body or chunks.ended:
             self._wake()
         if chunks.broken:
             self.fail(f"what came is not HTTP: {chunks.broken}")

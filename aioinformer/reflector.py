@@ -11,24 +11,23 @@ from typing import TYPE_CHECKING, Protocol
 
 from aioinformer.batches import Batch, Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage, Undecodable, Vanished
 from aioinformer.errors import InformerError, MalformedResponse, UnknownResource
-from aioinformer.framing import LineSplitter
 from aioinformer.pages import PageReader
 from aioinformer.patience import Patience
 from aioinformer.transitions import After, State
-from aioinformer.turns import FEW, SECONDS, Lane
-from aioinformer.wire import Bookmark, decode_item, decode_line
+from aioinformer.turns import FEW, Lane
+from aioinformer.watches import WatchReader
+from aioinformer.wire import Bookmark, Taken, decode_item
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
-    from aioinformer.framing import Line
     from aioinformer.listwatch import ListWatch, Request, Step
 
 __all__ = ["Body", "Observer", "Outlet", "Reflector", "Source", "read_whole"]
 
 SLICE = 64
-"""Objects decoded before the loop gets a turn, unless the clock says that it was a millisecond's worth before."""
+"""Objects decoded before the loop gets a turn; fewer if they are large."""
 SOME = 8
 """Objects of a page between two looks at the clock."""
 
@@ -215,27 +214,25 @@ class Reflector:
         async with self._source.open(request.query) as body, Patience() as self._patience:
             self._machine.opened(self._clock())
             self._observer.heard()
-            splitter = LineSplitter()
+            reader = WatchReader(keep_managed_fields=self._keep_managed_fields)
             while True:
-                step = await self._feed(splitter, body)
+                step = await self._feed(reader, body)
                 if step is not None:
                     return step
 
-    async def _feed(self, splitter: LineSplitter, body: Body) -> Step | None:
+    async def _feed(self, reader: WatchReader, body: Body) -> Step | None:
         """Hand on what the next chunk completes; a step means that the watch is not to be read on.
 
         In a method of its own, so that nothing holds the last chunk while a quiet watch waits for the next one.
         """
         chunk = await self._read(body)
         if not chunk:
-            splitter.close()
+            reader.close()
             return self._machine.ended(self._clock())
-        lines = splitter.feed(chunk)
-        self._without_a_turn += len(lines) + 1
-        for start in range(0, len(lines), SLICE):
-            some = lines[start : start + SLICE]
-            is_bulk = len(some) > FEW or self._machine.state is State.STREAMING
-            step = await self._hand_on(some, await self._turn() if is_bulk else self._clock() + SECONDS)
+        reader.feed(chunk)
+        self._without_a_turn += 1
+        while reader.has_more:
+            step = await self._hand_on(await self._taken(reader))
             if step is not None:
                 return step
         if self._without_a_turn >= SLICE:  # reading does not wait while there is something to read
@@ -243,36 +240,32 @@ class Reflector:
             await asyncio.sleep(0)
         return None
 
-    async def _turn(self) -> float:
+    async def _taken(self, reader: WatchReader) -> Taken:
+        """Some of what has arrived: a few events at once, and more of them in a turn."""
+        events: list[Delta | Undecodable] = []
+        if self._machine.state is not State.STREAMING:
+            few = reader.take(FEW)
+            self._without_a_turn += len(few.events)
+            if few.stop is not None or not reader.has_more:
+                return few
+            events = few.events
+        await self._turn()
+        more = reader.take(SLICE - len(events))
+        return Taken(events + more.events, more.stop)
+
+    async def _turn(self) -> None:
         self._without_a_turn = 0
-        return await self._lane.turn()
+        await self._lane.turn()
 
-    async def _hand_on(self, lines: Sequence[Line], ends: float) -> Step | None:
-        """Put these events on the queue, in order; a step means that the watch is not to be read on.
-
-        What is not decoded when the slice ends has to wait for another one.
-        """
-        pending: list[Delta | Undecodable] = []
-        for line in lines:
-            if self._clock() > ends:  # they are large
-                await self._flush(pending)
-                pending = []
-                ends = await self._turn()
-            try:
-                event = decode_line(line, keep_managed_fields=self._keep_managed_fields)
-            except InformerError:
-                await self._flush(pending)
-                raise
-            if not isinstance(event, Bookmark):
-                pending.append(event)
-                continue
-            await self._flush(pending)
-            pending = []
-            step = await self._bookmark(event)
-            if step.after not in {After.GO_ON, After.COMMIT}:
-                return step
-        await self._flush(pending)
-        return None
+    async def _hand_on(self, taken: Taken) -> Step | None:
+        """Put these events on the queue; a step means that the watch is not to be read on."""
+        await self._flush(taken.events)
+        if taken.stop is None:
+            return None
+        if not isinstance(taken.stop, Bookmark):
+            raise taken.stop
+        step = await self._bookmark(taken.stop)
+        return None if step.after in {After.GO_ON, After.COMMIT} else step
 
     async def _flush(self, events: list[Delta | Undecodable]) -> None:
         if not events:

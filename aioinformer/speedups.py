@@ -1,6 +1,6 @@
 """Decoding in C, where that was compiled (``_speedups.c``) and ``AIOINFORMER_NO_SPEEDUPS`` is not set in the environment.
 
-It does what ``wire.py`` does, and says of what is out of the common form that it does not know: then Python decides.
+It does what ``wire.py`` and ``chunked.py`` do, and leaves what is out of the common form where it stands: then Python decides.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Memory", "scan", "scan_line"]
+    from aioinformer.batches import Delta
+    from aioinformer.objects import Record
+
+    Some = Callable[
+        [bytes | bytearray, int, int, int, bytes, bool, "Memory", type[Delta], type[Record]], tuple[list[Delta], int]
+    ]
+
+__all__ = ["Memory", "join_chunks", "scan", "scan_items", "scan_lines"]
 
 Found: TypeAlias = tuple[str, str, str, dict[str, str], bytes]
 """Key, uid, resource version, labels, and the object's own bytes: what makes a ``Record``."""
@@ -24,9 +31,17 @@ scan: Callable[[bytes, int, int, bytes, bool, Memory], Found | None] | None = No
 """What the object between two places is, beginning with these bytes if it has no kind, with its managedFields if they are
 to be kept; ``None`` where that takes a closer look."""
 
-scan_line: Callable[[bytes, int, int, bool, Memory], tuple[bool, Found] | None] | None = None
-"""Whether a line of a watch says that an object was deleted, and what that is; ``None`` as above, and for other lines."""
+scan_lines: Some | None = None
+"""The same for up to so many of a watch's lines, between which are newlines; and where the first line begins that was left
+out, for their number, their size, or because it takes a closer look: then none that is given would be read."""
+
+scan_items: Some | None = None
+"""The same for items of a list, between which are commas. The last that is there is always left out: it may go on."""
+
+join_chunks: Callable[[memoryview, int, int], tuple[bytes, int, int]] | None = None
+"""The data from a place on, of which so many bytes are of the chunk there; where that ends; what is left of a chunk that goes
+on behind. If it ends before the end, what stands there takes a closer look."""
 
 if not os.environ.get("AIOINFORMER_NO_SPEEDUPS"):
     with suppress(ImportError):  # without a compiler there was none to be had
-        from aioinformer._speedups import scan, scan_line
+        from aioinformer._speedups import join_chunks, scan, scan_items, scan_lines

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aioinformer.batches import Delta, Deltas
+from aioinformer.batches import Delta, Deltas, Undecodable
 from aioinformer.framing import LineSplitter
 from aioinformer.objects import KubeObject
 from aioinformer.packing import SAMPLES, Packer
@@ -24,7 +24,7 @@ from aioinformer.scope import Scope, Terms
 from aioinformer.selectors import LabelSelector
 from aioinformer.store import Store
 from aioinformer.subscription import Subscription
-from aioinformer.wire import closely, decode_line
+from aioinformer.wire import closely, decode_lines
 from benchmarks.drawing import GROUPS
 from benchmarks.pods import plate
 from benchmarks.result import Result
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from aioinformer.batches import Change
-    from aioinformer.framing import Line
+    from aioinformer.framing import Lines
     from benchmarks.clients import Client
 
 __all__ = ["measure", "stages"]
@@ -62,10 +62,12 @@ async def stages(_: str = "", pods: int = PODS, *, rounds: int = ROUNDS) -> Cost
     gc.collect()
     costs: Costs = {}
     lines = _least(costs, "framing: chunks to lines", 2 * pods, rounds, lambda: _framed(chunks))
-    deltas = [decode_line(line) for line in lines]
-    _least(costs, "decode: lines to deltas", 2 * pods, rounds, lambda: _in_slices(decode_line, lines))
-    objects = [buffer[start:end] for buffer, start, end in lines]
-    _least(costs, "without speedups: lines to deltas, instead", 2 * pods, rounds, lambda: _in_slices(_by_python, lines))
+    deltas = _decoded(lines)
+    _least(costs, "decode: lines to deltas", 2 * pods, rounds, lambda: _decoded(lines, keep=False))
+    objects = [line for buffer, start, end in lines for line in buffer[start:end].split(b"\n")]
+    _least(
+        costs, "without speedups: lines to deltas, instead", 2 * pods, rounds, lambda: _in_slices(_by_python, objects)
+    )
     _least(costs, "of that msgspec's pass over the bytes", 2 * pods, rounds, lambda: _in_slices(_validate, objects))
     whole = [delta for delta in deltas if isinstance(delta, Delta)]
     changes = _applied(costs, whole[:pods], whole[pods:], rounds)
@@ -93,14 +95,25 @@ def _in_slices(function: Callable[[Any], object], items: Sequence[Any]) -> None:
         [function(item) for item in items[start : start + SLICE]]  # pyright: ignore[reportUnusedExpression]  # kept until the slice is done
 
 
-def _by_python(line: Line) -> object:
-    buffer, start, end = line
-    return closely(buffer, start + len(_FORM), end - 1, deleted=False, keep_managed_fields=False)
+def _by_python(line: bytes) -> object:
+    return closely(line, len(_FORM), len(line) - 1, deleted=False, keep_managed_fields=False)
 
 
-def _framed(chunks: list[bytes]) -> list[Line]:
+def _framed(chunks: list[bytes]) -> list[Lines]:
     splitter = LineSplitter()
-    return [line for chunk in chunks for line in splitter.feed(chunk)]
+    return [lines for chunk in chunks for lines in splitter.feed(chunk)]
+
+
+def _decoded(all_lines: list[Lines], *, keep: bool = True) -> list[Delta | Undecodable]:
+    """What they say, as many at a time as the pipeline takes; if not to ``keep``, they are let go of as they are there."""
+    kept: list[Delta | Undecodable] = []
+    for buffer, start, end in all_lines:
+        at = start
+        while at < end:
+            taken, at = decode_lines((buffer, at, end), SLICE)
+            if keep:
+                kept += taken.events
+    return kept
 
 
 def _applied(costs: Costs, before: list[Delta], after: list[Delta], rounds: int) -> list[Change]:

@@ -22,7 +22,7 @@ from aioinformer.pages import PageReader
 from aioinformer.resource import GroupVersionResource, ResourceName, at_least
 from aioinformer.responses import retry_after
 from aioinformer.selectors import LabelSelector
-from aioinformer.speedups import scan
+from aioinformer.speedups import scan, scan_items, scan_lines
 from aioinformer.testing.labels import label_predicate
 from aioinformer.testing.statuses import BadRequestError
 from aioinformer.wire import (
@@ -59,10 +59,10 @@ def framing(data: bytes) -> None:
     """Lines come out the same whatever the chunks: the first bytes say where to cut the rest."""
     stream, chunks = _in_chunks(data)
     splitter = LineSplitter()
-    found = [line for chunk in chunks for line in splitter.feed(chunk)]
-    lines = [bytes(buffer[start:end]) for buffer, start, end in found]
+    found = [lines for chunk in chunks for lines in splitter.feed(chunk)]
+    lines = [line for buffer, start, end in found for line in bytes(buffer[start:end]).split(b"\n")]
     *whole, rest = stream.split(b"\n")
-    assert lines == [line for line in whole if line not in {b"", b"\r"}]
+    assert lines == whole
     try:
         splitter.close()
     except NetworkError:
@@ -98,7 +98,7 @@ def _dechunked(dechunker: Dechunker, pieces: list[bytes]) -> bytes:
     body = b""
     for piece in pieces:
         if not dechunker.broken:
-            body += b"".join(dechunker.feed(memoryview(piece)))
+            body += dechunker.feed(memoryview(piece))
     return body
 
 
@@ -291,6 +291,20 @@ def scanning(data: bytes) -> None:
         assert isinstance(delta, Delta)
         assert delta.record == Record(*found)
         assert parsed(found[4], repeated=True) is not NO_JSON or not _fits_python(found[4])
+    _scanning_many(raw, keep=keep)
+
+
+def _scanning_many(raw: bytes, *, keep: bool) -> None:
+    """The same for lines and items: each is what it is alone, and they stand one behind the other."""
+    if scan_lines is None or scan_items is None:
+        return
+    lines, at = scan_lines(raw, 0, len(raw), 64, b"{", keep, {}, Delta, Record)
+    whole = [line for line in raw[:at].split(b"\n") if line not in {b"", b"\r"}]
+    assert lines == [decode_event(line, keep_managed_fields=keep) for line in whole]
+    items, at = scan_items(raw, 0, len(raw), 64, b"{", keep, {}, Delta, Record)
+    if items:
+        alone = decode_page(b'{"kind":"List","metadata":{},"items":[' + raw[: at - 1] + b"]}").items
+        assert items == [decode_item(item, keep_managed_fields=keep) for item in alone]
 
 
 def status(body: bytes) -> None:

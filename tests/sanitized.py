@@ -11,6 +11,8 @@ from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from typing import TYPE_CHECKING, Any
 
+from aioinformer.batches import Delta
+from aioinformer.objects import Record
 from benchmarks.pods import encoded, pod
 from fuzz.inputs import CORPUS
 
@@ -38,6 +40,9 @@ def inputs() -> Iterator[bytes]:
         yield raw[:at]
         yield raw[:at] + b"}"
         yield b'{"type":"ADDED","object":' + raw[:at] + b"}}"
+        yield raw + b"," + raw[:at]
+        yield b'{"type":"ADDED","object":' + raw + b"}\n" + raw[:at]
+        yield raw[: at // 2] + b"\r\n%x\r\n" % (at // 3) + raw[:at]
         yield raw[at:]
         yield raw[:at] + OTHERS[at % len(OTHERS)].to_bytes() + raw[at + 1 :]
     for path in CORPUS.rglob("*"):
@@ -55,7 +60,7 @@ def inputs() -> Iterator[bytes]:
 def main() -> None:
     """Run them all, in buffers that are just as long and that nothing precedes."""
     compiled = library(sys.argv[1])
-    scan, scan_line = compiled.scan, compiled.scan_line
+    scan, join_chunks = compiled.scan, compiled.join_chunks
     found = count = 0
     for raw in inputs():
         for buffer in (bytearray(raw), (ctypes.c_char * len(raw)).from_buffer_copy(raw)):  # nothing behind the latter
@@ -63,7 +68,9 @@ def main() -> None:
                 memory: dict[bytes, dict[str, str]] = {}
                 count += 1
                 found += scan(buffer, 0, len(raw), b"{", keep, memory) is not None
-                found += scan_line(buffer, 0, len(raw), keep, memory) is not None
+                for scan_some in (compiled.scan_lines, compiled.scan_items):
+                    found += len(scan_some(buffer, 0, len(raw), 64, b"{", keep, memory, Delta, Record)[0])
+                join_chunks(buffer, 0, len(raw) // 2 + keep)
     print(count, found)  # noqa: T201  # for whoever started it
 
 

@@ -1,14 +1,27 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aioinformer import chunked, speedups
 from aioinformer.chunked import LONGEST_LINE, LONGEST_TRAILER, Dechunker, is_chunked_json
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture(params=[True, False], ids=["in C", "in Python"], autouse=True, scope="module")
+def _either_way(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if not request.param:
+            monkeypatch.setattr(chunked, "join_chunks", None)
+        yield
 
 
 def taken(dechunker: Dechunker, *pieces: bytes) -> bytes:
@@ -18,7 +31,7 @@ def taken(dechunker: Dechunker, *pieces: bytes) -> bytes:
         if dechunker.broken:
             break
         memory[: len(piece)] = piece
-        body += b"".join(dechunker.feed(memory[: len(piece)]))
+        body += dechunker.feed(memory[: len(piece)])
         memory[:] = bytes(len(memory))
     return body
 
@@ -60,6 +73,51 @@ class TestBodies:
         dechunker = Dechunker()
         dechunker.feed(memoryview(memory))
         memory.clear()  # refused while somebody looks at it
+
+
+join_chunks = pytest.mark.skipif(speedups.join_chunks is None, reason="not compiled")
+
+
+@join_chunks
+class TestInC:
+    @given(st.binary(max_size=60) | st.lists(st.sampled_from([b"\r\n", b"1", b"a", b"0", b";", b"\n"])).map(b"".join),
+           st.integers(0, 70), st.integers(0, 70))  # fmt: skip
+    def test_it_takes_what_python_takes_or_stops_before(self, data: bytes, start: int, left: int) -> None:
+        assert speedups.join_chunks is not None
+        start = min(start, len(data))
+        body, at, rest = speedups.join_chunks(memoryview(data), start, left)
+        expected, until, more = chunked._join_chunks(memoryview(data), start, left)
+        assert expected.startswith(body)
+        assert at <= until
+        if at == len(data):
+            assert (body, at, rest) == (expected, until, more)
+        else:
+            assert rest == 0
+
+    @pytest.mark.parametrize("size", [b"fffffff", b"0000001", b"FFFFFFF"])
+    def test_as_many_digits_as_anybody_writes(self, size: bytes) -> None:
+        assert speedups.join_chunks is not None
+        data = memoryview(b"a\r\n" + size + b"\r\nb")
+        assert speedups.join_chunks(data, 0, 1) == (b"ab", len(data), int(size, 16) - 1)
+
+    @pytest.mark.parametrize(
+        "between", [b"\r\n00000001\r\n", b"\r\n1;a\r\n", b"\r\n0\r\n\r\n", b"\r\n1\r", b"\r\n", b"1\r\n", b"\r\n\r\n"]
+    )
+    def test_it_stops_before_what_takes_a_closer_look(self, between: bytes) -> None:
+        assert speedups.join_chunks is not None
+        assert speedups.join_chunks(memoryview(b"xa" + between), 1, 1) == (b"a", 2, 0)
+
+    @pytest.mark.parametrize(("start", "left"), [(-1, 1), (6, 1), (0, -1)])
+    def test_places_outside_of_the_buffer_are_refused(self, start: int, left: int) -> None:
+        assert speedups.join_chunks is not None
+        with pytest.raises(ValueError, match="no place"):
+            speedups.join_chunks(memoryview(b"abcde"), start, left)
+
+    @pytest.mark.parametrize("arguments", [(), (b"", 0), ("", 0, 0), (b"", "0", 0), (b"", 0, None)])
+    def test_arguments_of_other_types_are_refused(self, arguments: tuple[Any, ...]) -> None:
+        join: Any = speedups.join_chunks
+        with pytest.raises(TypeError):
+            join(*arguments)
 
 
 class TestNonsense:

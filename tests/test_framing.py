@@ -14,7 +14,8 @@ from aioinformer.framing import ItemCutter, LineSplitter, cut_list
 
 
 def fed(splitter: LineSplitter, *chunks: bytes) -> list[bytes]:
-    return [buffer[start:end] for chunk in chunks for buffer, start, end in splitter.feed(chunk)]
+    regions = [lines for chunk in chunks for lines in splitter.feed(chunk)]
+    return [line for buffer, start, end in regions for line in buffer[start:end].split(b"\n")]
 
 
 def test_a_chunk_of_whole_lines_is_cut_at_its_newlines() -> None:
@@ -34,8 +35,17 @@ def test_a_line_is_put_together_from_any_number_of_chunks() -> None:
     ]
 
 
-def test_empty_lines_are_nothing() -> None:
-    assert fed(LineSplitter(), b"\n\r\n\none\n\n\r\n") == [b"one"]
+def test_lines_of_one_chunk_stay_together_and_only_an_unfinished_one_is_copied() -> None:
+    splitter, chunk = LineSplitter(), b"e\ntwo\nthree\nfo"
+    splitter.feed(b"on")
+    (first, *_), (rest, start, end) = splitter.feed(chunk)
+    assert first == b"one"
+    assert rest is chunk
+    assert rest[start:end] == b"two\nthree"
+
+
+def test_empty_lines_are_left_to_whoever_reads_them() -> None:
+    assert fed(LineSplitter(), b"\n\r\n\none\n\n\r\n") == [b"", b"\r", b"", b"one", b"", b"\r"]
 
 
 def test_a_carriage_return_is_left_to_the_parser_as_white_space() -> None:
@@ -95,7 +105,7 @@ def test_the_same_lines_come_out_whatever_the_chunks(garbage: bytes, cuts: list[
     splitter = LineSplitter()
     lines = fed(splitter, *[stream[start:end] for start, end in pairwise(at)])
     *whole, rest = stream.split(b"\n")
-    assert lines == [line for line in whole if line not in {b"", b"\r"}]
+    assert lines == whole
     if rest:
         with pytest.raises(NetworkError):
             splitter.close()
@@ -142,7 +152,12 @@ def test_cutting_takes_a_time_in_proportion_whatever_the_strings(rest: bytes) ->
 
 
 def cut(cutter: ItemCutter, chunks: list[bytes]) -> list[bytes]:
-    return [candidate for chunk in chunks for candidate in cutter.feed(chunk)]
+    return [candidate for chunk in chunks for candidate in fed_to(cutter, chunk)]
+
+
+def fed_to(cutter: ItemCutter, chunk: bytes) -> list[bytes]:
+    cutter.feed(chunk)
+    return cutter.cut()
 
 
 class TestItemCutter:
@@ -171,17 +186,17 @@ class TestItemCutter:
     )
     def test_what_is_written_otherwise_comes_out_whole(self, body: bytes) -> None:
         cutter = ItemCutter()
-        assert cutter.feed(body) == []
+        assert fed_to(cutter, body) == []
         assert cutter.close() == body
 
     def test_what_was_no_item_is_tried_with_more_of_it_and_then_left(self) -> None:
         cutter = ItemCutter()
-        first, second = cutter.feed(self.LIST)
+        first, second = fed_to(cutter, self.LIST)
         assert cutter.no_item(first, rest := [second]) == first + b"," + second
         assert rest == []
         assert cutter.no_item(first + b"," + second, []) == b""
         assert cutter.close() == self.LIST
-        assert cutter.feed(b',{"metadata":{}') == [self.LIST[len(cutter.head) :]]
+        assert fed_to(cutter, b',{"metadata":{}') == [self.LIST[len(cutter.head) :]]
 
     def test_a_candidate_that_is_several_items_is_cut_again_and_from_then_on_nothing_is_left_out(self) -> None:
         """Items are about as long as each other; where they are not, that is found out by who parses them."""
@@ -191,29 +206,59 @@ class TestItemCutter:
         )
         cutter = ItemCutter()
         body = b'{"items":[' + b",".join([*long, *short, *long, *short])
-        first, second, several, *rest = cutter.feed(body)
+        first, second, several, *rest = fed_to(cutter, body)
         assert [first, second] == long
         assert several.startswith(short[0] + b"," + short[1])
         again = cutter.cut_again([several, *rest])
         assert again == [*short, *long, *short[:-1]]
         assert cutter.cut_again(again) == []
-        assert cutter.feed(b"," + b",".join([*short, b'{"metadata":'])) == [short[-1], *short]
+        assert fed_to(cutter, b"," + b",".join([*short, b'{"metadata":'])) == [short[-1], *short]
 
     def test_after_many_refusals_in_a_row_it_cuts_no_more_and_one_acceptance_counts_anew(self) -> None:
         cutter = ItemCutter()
-        cutter.feed(b'{"items":[{"a":1')
+        fed_to(cutter, b'{"items":[{"a":1')
         for _ in range(framing._MOST_REFUSED):
             cutter.no_item(b'{"a":1}', [])
         cutter.accepted()
         cutter.no_item(b'{"a":1}', [])
-        assert cutter.feed(b'},{"a":1') != []
+        assert fed_to(cutter, b'},{"a":1') != []
         for _ in range(framing._MOST_REFUSED):
             cutter.no_item(b'{"a":1}', [])
-        assert cutter.feed(b'},{"a":1},{"a":1') == []
+        assert fed_to(cutter, b'},{"a":1},{"a":1') == []
 
     def test_what_was_cut_out_is_let_go(self) -> None:
         cutter = ItemCutter()
-        cutter.feed(b'{"items":[{"a":1')
+        fed_to(cutter, b'{"items":[{"a":1')
         for _ in range(1000):
-            cutter.feed(b'},{"a":1')
+            fed_to(cutter, b'},{"a":1')
         assert len(cutter.close()) < 100
+
+    @given(st.integers(1, 120))
+    def test_all_from_an_item_on_is_there_to_be_read_once_that_item_may_be_whole(self, size: int) -> None:
+        cutter, seen = ItemCutter(), 0
+        for start in range(0, len(self.LIST), size):
+            cutter.feed(self.LIST[start : start + size])
+            body = cutter.beginning()
+            whole = self.LIST.find(b'},{"metadata":', len(b'{"kind":"L","metadata":{},"items":[{'), start + size) > 0
+            assert (body is not None) is whole
+            if body is not None:
+                assert cutter.beginning() is body
+                assert body == self.LIST[len(cutter.head) : start + size]
+                seen += 1
+        assert seen
+
+    def test_what_was_read_at_the_beginning_is_let_go_and_the_rest_is_cut_as_ever(self) -> None:
+        cutter = ItemCutter()
+        cutter.feed(self.LIST)
+        cutter.beginning()
+        cutter.skip(len(b'{"metadata":{"name":"a"}},'))
+        assert cutter.beginning() == bytearray(b'{"metadata":{"name":"b"}},{"metadata":{}}]}')
+        assert cutter.cut() == [b'{"metadata":{"name":"b"}}']
+        assert cutter.beginning() is None
+        assert cutter.close() == cutter.head + b'{"metadata":{}}]}'
+
+    def test_where_nothing_is_cut_nothing_begins(self) -> None:
+        cutter = ItemCutter()
+        cutter.feed(b'{"items": [{"a":1},{"a":2}]}')
+        assert cutter.beginning() is None
+        assert not cutter.has_begun

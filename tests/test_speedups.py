@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aioinformer.speedups import Found
 
 compiled = pytest.importorskip("aioinformer._speedups", reason="not compiled")
-scan, scan_line = compiled.scan, compiled.scan_line
+scan = compiled.scan
 
 POD = encoded(pod(1))
 NAMED = b'"metadata":{"name":"a"}'
@@ -203,13 +203,9 @@ def test_nothing_around_an_object_is_looked_at() -> None:
             assert scan(buffer, len(around) * count, len(around) * count + len(POD), b"{", False) == alone
 
 
-def labelled(labels: bytes) -> bytes:
-    return b'{"type":"ADDED","object":{"metadata":{"name":"a","labels":{%b}}}}' % labels
-
-
 def labels_of(labels: bytes, memory: dict[bytes, dict[str, str]]) -> dict[str, str]:
-    line = labelled(labels)
-    found: dict[str, str] = scan_line(line, 0, len(line), False, memory)[1][3]
+    raw = b'{"metadata":{"name":"a","labels":{%b}}}' % labels
+    found: dict[str, str] = scan(raw, 0, len(raw), b"{", False, memory)[3]
     assert found == json.loads(b"{%b}" % labels)
     return found
 
@@ -238,8 +234,6 @@ def test_some_hundreds_of_labels_are_remembered_and_no_long_ones() -> None:
 def test_what_remembers_is_a_dict(memory: Any) -> None:
     with pytest.raises(TypeError):
         scan(POD, 0, len(POD), b"{", False, memory)
-    with pytest.raises(TypeError):
-        scan_line(POD, 0, len(POD), False, memory)
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
@@ -274,9 +268,8 @@ def test_a_number_beyond_all_buffers_is_refused() -> None:
 def test_wire_decodes_the_same_with_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
     line = b'{"type":"MODIFIED","object":' + POD + b"}"
     results: list[object] = []
-    for one, other in ((scan, scan_line), (None, None)):
-        monkeypatch.setattr(wire, "scan", one)
-        monkeypatch.setattr(wire, "scan_line", other)
+    for either in (scan, None):
+        monkeypatch.setattr(wire, "scan", either)
         results += [wire.decode_event(line), wire.decode_item(POD, "Pod", "v1"), wire.decode_item(POD)]
     assert results[:3] == results[3:]
     delta = results[0]
@@ -284,60 +277,18 @@ def test_wire_decodes_the_same_with_and_without(monkeypatch: pytest.MonkeyPatch)
     assert isinstance(delta.record, Record)
 
 
-@pytest.mark.parametrize("keep", [True, False])
-@pytest.mark.parametrize(("type_", "deleted"), [("ADDED", False), ("MODIFIED", False), ("DELETED", True)])
-def test_a_line_is_the_object_in_it(type_: str, *, deleted: bool, keep: bool) -> None:
-    line = b'{"type":"%b","object":%b}' % (type_.encode(), POD)
-    known = scan(POD, 0, len(POD), b"{", keep)
-    assert scan_line(line, 0, len(line), keep) == (deleted, known)
-    around = b"\n".join((line, line, line))
-    assert scan_line(around, len(line) + 1, 2 * len(line) + 1, keep) == (deleted, known)
-    assert not any(scan_line(line, 0, end, keep) for end in range(len(line)))
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"",
-        b'{"type":"ADDED","object":',
-        b'{"type":"ADDED","object":}',
-        b'{"type":"ADDED","object":{}}',
-        b'{"type":"ADDED","object":{%b}' % NAMED,
-        b'{"type":"ADDED","object":{%b}} ' % NAMED,
-        b'{"type":"ADDED","object": {%b}}' % NAMED,
-        b'{"type":"ADDED","object":{%b},"more":{}}' % NAMED,
-        b'{"type":"BOOKMARK","object":{%b}}' % NAMED,
-        b'{"type":"added","object":{%b}}' % NAMED,
-        b'{"object":{%b},"type":"ADDED"}' % NAMED,
-        b'{"type": "ADDED","object":{%b}}' % NAMED,
-    ],
-)
-def test_of_other_lines_python_decides(line: bytes) -> None:
-    assert scan_line(line, 0, len(line), False) is None
-
-
-@pytest.mark.parametrize(("start", "end"), [(-1, 60), (0, 61), (5, 4), (60, 60)])
-def test_lines_outside_of_the_buffer_are_none(start: int, end: int) -> None:
-    line = b'{"type":"ADDED","object":{%b}}' % NAMED
-    assert scan_line(line.ljust(60), start, end, False) is None
-
-
-@pytest.mark.parametrize(
-    "arguments", [(), (POD, 0, 1), ("text", 0, 1, True), (POD, "0", 1, True), (POD, 0, None, True)]
-)
-def test_so_are_arguments_of_other_types_for_lines(arguments: tuple[Any, ...]) -> None:
-    with pytest.raises(TypeError):
-        scan_line(*arguments)
-
-
 @pytest.mark.parametrize(("value", "chosen"), [("", True), ("1", False)])
 def test_the_environment_switches_it_off(value: str, *, chosen: bool) -> None:
     said = subprocess.check_output(
-        [sys.executable, "-c", "from aioinformer import speedups; print(bool(speedups.scan and speedups.scan_line))"],
+        [
+            sys.executable,
+            "-c",
+            "from aioinformer import speedups; print({bool(getattr(speedups, name)) for name in speedups.__all__[1:]})",
+        ],
         env={**os.environ, "AIOINFORMER_NO_SPEEDUPS": value},
         text=True,
     )
-    assert said.strip() == str(chosen)
+    assert said.strip() == str({chosen})
 
 
 def test_the_oracle_of_these_tests_can_tell() -> None:
