@@ -75,7 +75,7 @@ class ItemCutter:
     A list that is written otherwise is not cut at all, and comes out whole at the end.
     """
 
-    __slots__ = ("_between", "_body", "_cutting", "_refused", "_searched", "_shortest", "head", "length")
+    __slots__ = ("_between", "_body", "_cutting", "_refused", "_searched", "_shortest", "_skipped", "head", "length")
 
     def __init__(self) -> None:
         self.head = b""
@@ -83,6 +83,8 @@ class ItemCutter:
         self.length = 0
         """Bytes so far."""
         self._body = bytearray()
+        self._skipped = 0
+        """Bytes at its beginning that are done with."""
         self._between = b""
         self._searched = 0
         self._cutting = True
@@ -93,31 +95,42 @@ class ItemCutter:
     def feed(self, chunk: bytes) -> None:
         """Take in some bytes."""
         self.length += len(chunk)
+        self._let_go()
         self._body += chunk
+
+    def _let_go(self) -> None:
+        """Of what was skipped: not at once, as each time what is left may be moved."""
+        if self._skipped:
+            self._body = self._body[self._skipped :]
+            self._searched -= self._skipped
+            self._skipped = 0
 
     @property
     def has_begun(self) -> bool:
         """Whether there are items to be cut out, or may be: all of ``head`` has come, and nothing speaks against it."""
         return self._cutting and bool(self._between or self._begin())
 
-    def beginning(self) -> bytearray | None:
-        """All that has not been cut out, from an item's first byte on, if that item may be all there. Not to be changed."""
+    def beginning(self) -> tuple[bytearray, int] | None:
+        """All that has come, and where the first item begins that has not been cut out, if that may be all there.
+
+        Not to be changed, nor to be kept when more is fed.
+        """
         if not self.has_begun:
             return None
         found = self._body.find(self._between, self._searched)
         self._searched = found if found >= 0 else max(self._searched, len(self._body) - len(self._between), 0)
-        return self._body if found >= 0 else None
+        return (self._body, self._skipped) if found >= 0 else None
 
-    def skip(self, length: int) -> None:
-        """What stands at the beginning were items, with the comma behind the last; the next one begins there."""
-        del self._body[:length]
-        self._searched = 0
+    def skip(self, until: int) -> None:
+        """From the beginning to here there were items, each with a comma behind it."""
+        self._skipped = self._searched = until
         self.accepted()
 
     def cut(self) -> list[bytes]:
         """The candidates that have come."""
         if not self.has_begun:
             return []
+        self._let_go()
         candidates: list[bytes] = []
         start, body, between = 0, self._body, self._between
         while (found := body.find(between, self._searched)) >= 0:
@@ -169,6 +182,7 @@ class ItemCutter:
 
     def put_back(self, candidates: list[bytes], *, for_good: bool = False) -> None:
         """Let these be part of what is yet to come; ``for_good``: nothing will be cut any more."""
+        self._let_go()
         inserted = b",".join([*candidates, b""])
         self._body[:0] = inserted
         self._searched = len(inserted) + (0 if self._shortest else self._searched)
@@ -181,7 +195,7 @@ class ItemCutter:
 
     def close(self) -> bytes:
         """The list, without the items that were cut out of it."""
-        return self.head + self._body
+        return b"".join((self.head, memoryview(self._body)[self._skipped :]))
 
 
 def cut_list(body: bytes) -> tuple[bytes, list[bytes]]:

@@ -76,12 +76,12 @@ class PageReader:
     def _easy(self, count: int) -> list[Delta]:
         """Those at the beginning that can be had at once, if any: cutting and decoding them is one pass."""
         kind, api_version = self._kinds or ("", "")
-        body = self._cutter.beginning() if kind and api_version else None
-        if body is None:
+        beginning = self._cutter.beginning() if kind and api_version else None
+        if beginning is None:
             return []
-        items, at = decode_items(body, count, kind, api_version, keep_managed_fields=self._keep_managed_fields)
+        items, until = decode_items(*beginning, count, kind, api_version, keep_managed_fields=self._keep_managed_fields)
         if items:
-            self._cutter.skip(at)
+            self._cutter.skip(until)
         return items
 
     def close(self) -> ListPage:

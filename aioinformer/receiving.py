@@ -30,6 +30,8 @@ READ_BUFFER = 256 * 1024
 """Bytes that wait in user space per connection before TCP is asked to slow down; one read more may come on top."""
 RECEIVE_BUFFER = 256 * 1024
 """Bytes that one read brings at most. The more, the fewer turns of the loop; what no longer fits the processor's cache is slower again."""
+WORTH_A_READ = 64 * 1024
+"""Bytes that are handed on as they came; fewer are joined with what came after them, which costs less than a turn for each."""
 LONGEST_HEAD = 64 * 1024
 """Bytes; aiohttp has stricter limits of its own."""
 _END = b"0\r\n\r\n"
@@ -64,10 +66,13 @@ class ChunkedBody:
             if self._failure:
                 raise NetworkError(f"the connection broke: {self._failure}")
             await self._more()
-        arrived, self._arrived, self._size = self._arrived, [], 0
-        if self._receiver is not None:
+        if len(self._arrived) > 1 and len(self._arrived[0]) < WORTH_A_READ:
+            self._arrived = [b"".join(self._arrived)]
+        body = self._arrived.pop(0)
+        self._size -= len(body)
+        if self._receiver is not None and not self.is_full:
             self._receiver.resume()
-        return arrived[0] if len(arrived) == 1 else b"".join(arrived)
+        return body
 
     async def _more(self) -> None:
         if self._waiter is not None:

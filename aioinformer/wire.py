@@ -247,16 +247,16 @@ def decode_item(
 
 
 def decode_items(
-    body: bytearray, count: int, kind: str, api_version: str, *, keep_managed_fields: bool = False
+    body: bytearray, start: int, count: int, kind: str, api_version: str, *, keep_managed_fields: bool = False
 ) -> tuple[list[Delta], int]:
-    """Up to so many items of a list, from the first byte of one, and where the next one begins; see ``scan_items``.
+    """Up to so many items of a list, from the first byte of one on, and where the next one begins; see ``scan_items``.
 
     Only what needs no closer look, and nothing at all without speed-ups: the rest is for ``decode_item``, one at a time.
     """
     if scan_items is None:
-        return [], 0
+        return [], start
     head = _head(kind, api_version)
-    return scan_items(body, 0, len(body), count, head, keep_managed_fields, _LABELS, Delta, Record)
+    return scan_items(body, start, len(body), count, head, keep_managed_fields, _LABELS, Delta, Record)
 
 
 def decode_page(body: bytes) -> ListPage:

@@ -238,12 +238,12 @@ class TestItemCutter:
         cutter, seen = ItemCutter(), 0
         for start in range(0, len(self.LIST), size):
             cutter.feed(self.LIST[start : start + size])
-            body = cutter.beginning()
+            beginning = cutter.beginning()
             whole = self.LIST.find(b'},{"metadata":', len(b'{"kind":"L","metadata":{},"items":[{'), start + size) > 0
-            assert (body is not None) is whole
-            if body is not None:
-                assert cutter.beginning() is body
-                assert body == self.LIST[len(cutter.head) : start + size]
+            assert (beginning is not None) is whole
+            if beginning is not None:
+                assert cutter.beginning() == beginning
+                assert beginning == (bytearray(self.LIST[len(cutter.head) : start + size]), 0)
                 seen += 1
         assert seen
 
@@ -252,10 +252,29 @@ class TestItemCutter:
         cutter.feed(self.LIST)
         cutter.beginning()
         cutter.skip(len(b'{"metadata":{"name":"a"}},'))
-        assert cutter.beginning() == bytearray(b'{"metadata":{"name":"b"}},{"metadata":{}}]}')
+        body, start = cutter.beginning() or (b"", 0)
+        assert body[start:] == b'{"metadata":{"name":"b"}},{"metadata":{}}]}'
         assert cutter.cut() == [b'{"metadata":{"name":"b"}}']
         assert cutter.beginning() is None
         assert cutter.close() == cutter.head + b'{"metadata":{}}]}'
+
+    @given(st.lists(st.sampled_from(["feed", "cut", "skip"])))
+    def test_skipping_and_cutting_may_take_turns(self, steps: list[str]) -> None:
+        cutter, found = ItemCutter(), list[bytes]()
+        for number, step in enumerate(steps):
+            if step == "feed":
+                cutter.feed(b'{"items":[{"n":1' if not cutter.length else b'},{"n":%d' % number)
+            elif step == "cut":
+                found += cutter.cut()
+            elif (beginning := cutter.beginning()) is not None:
+                body, start = beginning
+                end = body.index(b"},", start) + 1
+                found.append(bytes(body[start:end]))
+                cutter.skip(end + 1)
+        rest = cutter.close().removeprefix(b'{"items":[')
+        whole = b",".join([*found, rest])
+        fed = [number for number, step in enumerate(steps) if step == "feed"]
+        assert whole == b",".join(b'{"n":%d}' % (number if at else 1) for at, number in enumerate(fed))[:-1]
 
     def test_where_nothing_is_cut_nothing_begins(self) -> None:
         cutter = ItemCutter()

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 from aioinformer.errors import APIError, MalformedResponse, NetworkError
-from aioinformer.receiving import LONGEST_HEAD, READ_BUFFER, RECEIVE_BUFFER, ChunkedBody, Connector, _reads_at_once
+from aioinformer.receiving import (
+    LONGEST_HEAD,
+    READ_BUFFER,
+    RECEIVE_BUFFER,
+    WORTH_A_READ,
+    ChunkedBody,
+    Connector,
+    _reads_at_once,
+)
 from aioinformer.testing import VirtualTimeLoop
 from aioinformer.transport import Transport
 from tests.security.certificates import made_in
@@ -230,6 +238,23 @@ class TestReading:
                     await asyncio.sleep(0)
                 assert READ_BUFFER < body._size <= READ_BUFFER + RECEIVE_BUFFER
                 assert len(await whole(body)) == parts * len(part)
+
+    async def test_what_is_much_is_handed_on_as_it_came_and_what_is_little_at_once(self, client_of: ClientOf) -> None:
+        """Joining much would copy it once more; a read for each little would take a turn of the task."""
+        much, little = b"x" * WORTH_A_READ, [b"a", b"b", b"c"]
+
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await asked(reader)
+            writer.write(HEAD)
+            await reader.read()
+
+        async with speaking(talk) as url, Transport(client_of(url)) as transport, transport.get(PATH) as body:
+            assert isinstance(body, ChunkedBody)
+            for part in (much, *little, much, much):
+                assert body.feed(memoryview(chunk(part)))
+            assert body._size == 3 * len(much) + 3
+            assert [await body.read() for _ in range(2)] == [much, b"".join(little) + 2 * much]
+            assert body._size == 0
 
 
 async def gone(transport: Transport) -> None:
