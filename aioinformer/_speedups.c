@@ -29,10 +29,13 @@
 
 #if defined(_MSC_VER)
 #define ALWAYS_INLINE __forceinline
+#define NEVER_INLINE __declspec(noinline)
 #elif defined(__GNUC__)
 #define ALWAYS_INLINE inline __attribute__((always_inline))
+#define NEVER_INLINE __attribute__((noinline))
 #else
 #define ALWAYS_INLINE inline
+#define NEVER_INLINE
 #endif
 
 typedef const unsigned char *place; /* in the object; NULL: not in the common form */
@@ -228,14 +231,21 @@ skip_string(place p, cursor *ahead)
     }
 }
 
-static ALWAYS_INLINE place
-skip_space(place p, cursor *ahead)
+static NEVER_INLINE place
+skip_spaces(place p, cursor *ahead)
 {
-    while (*p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
+    while (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t') {
         ahead->newline |= *p == '\n';
         p++;
     }
     return p;
+}
+
+/* To the next token; what servers write has no space before it. */
+static ALWAYS_INLINE place
+skip_space(place p, cursor *ahead)
+{
+    return *p > ' ' ? p : skip_spaces(p, ahead);
 }
 
 static inline int
