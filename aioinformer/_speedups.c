@@ -607,12 +607,48 @@ key_of(const metadata *meta)
     return PyUnicode_FromStringAndSize(key, namespace_.length + 1 + name.length);
 }
 
+/* What is remembered from one object to the next, both dicts; NULL: nothing is. */
+typedef struct {
+    PyObject *sets;    /* of labels, by their bytes */
+    PyObject *strings; /* names and values in them, by themselves */
+} memory;
+
+#define LONGEST_LABELS 1024 /* bytes of what is remembered */
+#define MOST_SETS 512       /* of labels that are */
+#define MOST_STRINGS 512    /* in them that are */
+
+static int
+remember(PyObject *dict, Py_ssize_t most, PyObject *key, PyObject *value)
+{
+    if (PyDict_Size(dict) >= most)
+        PyDict_Clear(dict);
+    return PyDict_SetItem(dict, key, value);
+}
+
+/* A name or value; the same string as before, if it has not been forgotten. */
 static PyObject *
-new_labels(const metadata *meta)
+label_of(span text, PyObject *strings)
+{
+    PyObject *found = text_of(text), *known;
+    if (found == NULL || strings == NULL)
+        return found;
+    known = PyDict_GetItemWithError(strings, found);
+    if (known != NULL) {
+        Py_INCREF(known);
+        Py_DECREF(found);
+        return known;
+    }
+    if (PyErr_Occurred() || remember(strings, MOST_STRINGS, found, found) < 0)
+        Py_CLEAR(found);
+    return found;
+}
+
+static PyObject *
+new_labels(const metadata *meta, PyObject *strings)
 {
     PyObject *found = PyDict_New();
     for (Py_ssize_t i = 0; found != NULL && i < meta->count; i++) {
-        PyObject *name = text_of(meta->labels[i][0]), *value = text_of(meta->labels[i][1]);
+        PyObject *name = label_of(meta->labels[i][0], strings), *value = label_of(meta->labels[i][1], strings);
         if (name == NULL || value == NULL || PyDict_SetItem(found, name, value) < 0)
             Py_CLEAR(found);
         Py_XDECREF(name);
@@ -621,30 +657,23 @@ new_labels(const metadata *meta)
     return found;
 }
 
-#define LONGEST_LABELS 1024 /* bytes of what is remembered */
-#define MOST_SETS 512       /* of labels that are */
-
-/* The labels; the same dict as before for the same bytes, if those are in `memory`, a dict, and have not been forgotten. */
+/* The labels; the same dict as before for the same bytes, if those have not been forgotten. */
 static PyObject *
-labels_of(const metadata *meta, PyObject *memory)
+labels_of(const metadata *meta, memory known)
 {
     PyObject *key, *found;
-    if (memory == NULL || meta->count == 0 || meta->all_labels.length > LONGEST_LABELS)
-        return new_labels(meta);
+    if (known.sets == NULL || meta->count == 0 || meta->all_labels.length > LONGEST_LABELS)
+        return new_labels(meta, NULL);
     key = PyBytes_FromStringAndSize((const char *)meta->all_labels.at, meta->all_labels.length);
     if (key == NULL)
         return NULL;
-    found = PyDict_GetItemWithError(memory, key);
+    found = PyDict_GetItemWithError(known.sets, key);
     if (found != NULL)
         Py_INCREF(found);
     else if (!PyErr_Occurred()) {
-        found = new_labels(meta);
-        if (found != NULL) {
-            if (PyDict_Size(memory) >= MOST_SETS)
-                PyDict_Clear(memory);
-            if (PyDict_SetItem(memory, key, found) < 0)
-                Py_CLEAR(found);
-        }
+        found = new_labels(meta, known.strings);
+        if (found != NULL && remember(known.sets, MOST_SETS, key, found) < 0)
+            Py_CLEAR(found);
     }
     Py_DECREF(key);
     return found;
@@ -669,7 +698,7 @@ is_text(PyObject *raw)
 typedef struct {
     Py_buffer head; /* how one without a kind is to begin */
     int keep;       /* whether managedFields are kept */
-    PyObject *memory; /* of labels, a dict; or NULL */
+    memory known;
     PyObject *record, *delta; /* what is made of each; NULL: tuples */
 } wishes;
 
@@ -678,7 +707,7 @@ static PyObject *
 record_of(const object *found, PyObject *raw, const wishes *wanted)
 {
     PyObject *result = NULL, *key = key_of(&found->meta), *uid = text_of(found->meta.uid),
-             *version = text_of(found->meta.version), *labels = labels_of(&found->meta, wanted->memory);
+             *version = text_of(found->meta.version), *labels = labels_of(&found->meta, wanted->known);
     if (key != NULL && uid != NULL && version != NULL && labels != NULL)
         result = wanted->record == NULL
                      ? PyTuple_Pack(5, key, uid, version, labels, raw)
@@ -753,6 +782,17 @@ are_inside(const Py_buffer *buffer, Py_ssize_t start, Py_ssize_t end)
     return 0 <= start && start <= end && end <= buffer->len;
 }
 
+/* Whether it is a pair of dicts. */
+static int
+read_memory(PyObject *pair, memory *known)
+{
+    if (!PyTuple_Check(pair) || PyTuple_Size(pair) != 2)
+        return 0;
+    known->sets = PyTuple_GetItem(pair, 0);
+    known->strings = PyTuple_GetItem(pair, 1);
+    return PyDict_Check(known->sets) && PyDict_Check(known->strings);
+}
+
 PyDoc_STRVAR(scan_doc,
 "scan(buffer, start, end, head, keep_managed_fields, memory=None, /)\n--\n\n"
 "Key, uid, resource version, labels and bytes of the object between two places; None if Python has to look at it.");
@@ -763,9 +803,9 @@ scan(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
     Py_ssize_t start, end;
     Py_buffer buffer;
     PyObject *result;
-    wishes wanted = {.memory = count == 6 ? arguments[5] : NULL};
-    if (count < 5 || count > 6 || (count == 6 && !PyDict_Check(arguments[5]))) {
-        PyErr_SetString(PyExc_TypeError, "scan takes five arguments, and a dict if labels are to be remembered");
+    wishes wanted = {0};
+    if (count < 5 || count > 6 || (count == 6 && !read_memory(arguments[5], &wanted.known))) {
+        PyErr_SetString(PyExc_TypeError, "scan takes five arguments, and two dicts if labels are to be remembered");
         return NULL;
     }
     if ((wanted.keep = PyObject_IsTrue(arguments[4])) < 0 || !read_places(arguments, &buffer, &start, &end))
@@ -898,11 +938,10 @@ scan_some(scanner scan_them, PyObject *const *arguments, Py_ssize_t given)
     Py_buffer buffer;
     PyObject *list, *result = NULL;
     wishes wanted = {0};
-    if (given != 9 || !PyDict_Check(arguments[6])) {
-        PyErr_SetString(PyExc_TypeError, "nine arguments are taken, of which the seventh is a dict");
+    if (given != 9 || !read_memory(arguments[6], &wanted.known)) {
+        PyErr_SetString(PyExc_TypeError, "nine arguments are taken, of which the seventh is two dicts");
         return NULL;
     }
-    wanted.memory = arguments[6];
     wanted.delta = arguments[7];
     wanted.record = arguments[8];
     count = PyLong_AsSsize_t(arguments[3]);

@@ -7,7 +7,7 @@ def scan(
     end: int,
     head: bytes,
     keep_managed_fields: bool,
-    memory: dict[bytes, dict[str, str]] = ...,
+    memory: tuple[dict[bytes, dict[str, str]], dict[str, str]] = ...,
     /,
 ) -> tuple[str, str, str, dict[str, str], bytes] | None: ...
 def scan_lines(
@@ -17,7 +17,7 @@ def scan_lines(
     count: int,
     head: bytes,
     keep_managed_fields: bool,
-    memory: dict[bytes, dict[str, str]],
+    memory: tuple[dict[bytes, dict[str, str]], dict[str, str]],
     delta: type[Delta],
     record: type[Record],
     /,
@@ -29,7 +29,7 @@ def scan_items(
     count: int,
     head: bytes,
     keep_managed_fields: bool,
-    memory: dict[bytes, dict[str, str]],
+    memory: tuple[dict[bytes, dict[str, str]], dict[str, str]],
     delta: type[Delta],
     record: type[Record],
     /,

@@ -75,7 +75,8 @@ class Packer:
         if mode == "compressed" and not available():
             self.mode, self._trouble = "plain", "no compression on this platform: zstandard cannot be imported"
         self._codec: Codec | None = None
-        self._label_sets: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        self._label_sets: dict[int, dict[str, str]] = {}
+        """By a hash of theirs: what is in them is not held once more."""
         self._most_label_sets = LABEL_SETS
         self._patience = WORTHWHILE
         """Bytes to be packed before the next dictionary is made: twice as many each time."""
@@ -189,4 +190,5 @@ class Packer:
         sets = self._label_sets
         if len(sets) >= self._most_label_sets:
             sets.clear()
-        return sets.setdefault(tuple(labels.items()), labels)
+        known = sets.setdefault(hash(tuple(labels.items())), labels)
+        return known if known is labels or known == labels else labels

@@ -24,8 +24,9 @@ __all__ = ["Memory", "join_chunks", "scan", "scan_items", "scan_lines"]
 Found: TypeAlias = tuple[str, str, str, dict[str, str], bytes]
 """Key, uid, resource version, labels, and the object's own bytes: what makes a ``Record``."""
 
-Memory: TypeAlias = dict[bytes, dict[str, str]]
-"""Labels that were found lately, up to 512 sets of them: objects with equal ones share a dict."""
+Memory: TypeAlias = tuple[dict[bytes, dict[str, str]], dict[str, str]]
+"""Labels that were found lately, up to 512 sets of them, by their bytes: objects with equal ones share a dict. And up to 512
+strings in them, by themselves: sets with equal ones share those."""
 
 scan: Callable[[bytes, int, int, bytes, bool, Memory], Found | None] | None = None
 """What the object between two places is, beginning with these bytes if it has no kind, with its managedFields if they are

@@ -192,6 +192,7 @@ class Table:
         self.packed += count
         self.packed_bytes += blobs
         if not waiting:
+            self._waiting = OrderedDict()  # an emptied one keeps room for as many as there were
             packer.rest()
         if not waiting or WAITING.is_little:
             HEAP.freed(before - self.waiting_bytes, more=bool(waiting))

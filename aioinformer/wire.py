@@ -134,7 +134,7 @@ class _AnonymousList(msgspec.Struct, rename="camel"):
     api_version: str = ""
 
 
-_LABELS: Memory = {}
+_LABELS: Memory = ({}, {})
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON, no UTF-8, or nested deeper than it goes."""
 

@@ -285,7 +285,7 @@ def scanning(data: bytes) -> None:
         return
     flags, raw = data[:1], data[1:]
     head, keep = (b"{" if flags < b"@" else b'{"kind":"Pod","apiVersion":"v1",'), flags >= b"`"
-    found = scan(raw, 0, len(raw), head, keep, {})
+    found = scan(raw, 0, len(raw), head, keep, ({}, {}))
     if found is not None:
         delta = closely(raw, 0, len(raw), deleted=False, keep_managed_fields=keep, head=head)
         assert isinstance(delta, Delta)
@@ -298,10 +298,10 @@ def _scanning_many(raw: bytes, *, keep: bool) -> None:
     """The same for lines and items: each is what it is alone, and they stand one behind the other."""
     if scan_lines is None or scan_items is None:
         return
-    lines, at = scan_lines(raw, 0, len(raw), 64, b"{", keep, {}, Delta, Record)
+    lines, at = scan_lines(raw, 0, len(raw), 64, b"{", keep, ({}, {}), Delta, Record)
     whole = [line for line in raw[:at].split(b"\n") if line not in {b"", b"\r"}]
     assert lines == [decode_event(line, keep_managed_fields=keep) for line in whole]
-    items, at = scan_items(raw, 0, len(raw), 64, b"{", keep, {}, Delta, Record)
+    items, at = scan_items(raw, 0, len(raw), 64, b"{", keep, ({}, {}), Delta, Record)
     if items:
         alone = decode_page(b'{"kind":"List","metadata":{},"items":[' + raw[: at - 1] + b"]}").items
         assert items == [decode_item(item, keep_managed_fields=keep) for item in alone]

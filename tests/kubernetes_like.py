@@ -16,6 +16,8 @@ from aioinformer.wire import closely
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aioinformer.speedups import Memory
+
 HEAD = b'{"kind":"Pod","apiVersion":"v1",'
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MalformedResponse)
 
@@ -105,7 +107,7 @@ def same(scan: Callable[..., Any], raw: bytes, head: bytes, *, keep: bool) -> No
     found = scan(raw, 0, len(raw), head, keep)
     if found is None:
         return
-    memory: dict[bytes, dict[str, str]] = {}
+    memory: Memory = ({}, {})
     assert found == scan(raw, 0, len(raw), head, keep, memory) == scan(raw, 0, len(raw), head, keep, memory)
     record = decided(raw, head, keep=keep)
     assert record == Record(*found)

@@ -19,6 +19,8 @@ from fuzz.inputs import CORPUS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from aioinformer.speedups import Memory
+
 OTHERS = b'"\\{}[],:-0 \x00\x80\xff'
 
 
@@ -65,7 +67,7 @@ def main() -> None:
     for raw in inputs():
         for buffer in (bytearray(raw), (ctypes.c_char * len(raw)).from_buffer_copy(raw)):  # nothing behind the latter
             for keep in (False, True):
-                memory: dict[bytes, dict[str, str]] = {}
+                memory: Memory = ({}, {})
                 count += 1
                 found += scan(buffer, 0, len(raw), b"{", keep, memory) is not None
                 for scan_some in (compiled.scan_lines, compiled.scan_items):

@@ -211,6 +211,11 @@ class TestSharing:
         first, second = (packed(packer, Record(f"n/{name}", "", "", {"app": "web"}, encoded(pod(1)))) for name in "ab")
         assert first.labels is second.labels
 
+    def test_others_with_the_same_hash_are_not(self, packer: Packer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(packing, "hash", lambda _: 5, raising=False)
+        for labels in ({"app": "web"}, {"app": "other"}, {}):
+            assert packed(packer, Record("n/a", "", "", labels, encoded(pod(1)))).labels == labels
+
     def test_so_many_sets_of_labels_are_remembered_and_no_more(
         self, packer: Packer, monkeypatch: pytest.MonkeyPatch
     ) -> None:

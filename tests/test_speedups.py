@@ -20,7 +20,7 @@ from benchmarks.pods import encoded, pod
 from tests.kubernetes_like import HEAD, damaged, decided, objects, same
 
 if TYPE_CHECKING:
-    from aioinformer.speedups import Found
+    from aioinformer.speedups import Found, Memory
 
 compiled = pytest.importorskip("aioinformer._speedups", reason="not compiled")
 scan = compiled.scan
@@ -203,7 +203,7 @@ def test_nothing_around_an_object_is_looked_at() -> None:
             assert scan(buffer, len(around) * count, len(around) * count + len(POD), b"{", False) == alone
 
 
-def labels_of(labels: bytes, memory: dict[bytes, dict[str, str]]) -> dict[str, str]:
+def labels_of(labels: bytes, memory: Memory) -> dict[str, str]:
     raw = b'{"metadata":{"name":"a","labels":{%b}}}' % labels
     found: dict[str, str] = scan(raw, 0, len(raw), b"{", False, memory)[3]
     assert found == json.loads(b"{%b}" % labels)
@@ -211,27 +211,36 @@ def labels_of(labels: bytes, memory: dict[bytes, dict[str, str]]) -> dict[str, s
 
 
 def test_labels_that_come_again_are_the_same_dict() -> None:
-    memory: dict[bytes, dict[str, str]] = {}
+    memory: Memory = ({}, {})
     first = labels_of(b'"a":"b"', memory)
     assert labels_of(b'"a":"c"', memory) is not first
     assert labels_of(b'"a":"b" ', memory) is not first
     assert labels_of(b'"a":"b"', memory) is first
-    assert memory[b'{"a":"b"}'] is first
+    assert memory[0][b'{"a":"b"}'] is first
     assert labels_of(b"", memory) is not labels_of(b"", memory)
 
 
+def test_names_and_values_that_come_again_are_the_same_strings() -> None:
+    memory: Memory = ({}, {})
+    (name, value), *_ = labels_of(b'"name":"value"', memory).items()
+    (again, other), (different, same) = labels_of(b'"name":"other","different":"value"', memory).items()
+    assert again is name
+    assert same is value
+    assert memory[1] == {text: text for text in (name, value, other, different)}
+
+
 def test_some_hundreds_of_labels_are_remembered_and_no_long_ones() -> None:
-    memory: dict[bytes, dict[str, str]] = {}
+    memory: Memory = ({}, {})
     assert labels_of(b'"a":"%b"' % (b"b" * 1100), memory)
-    assert not memory
+    assert memory == ({}, {})
     for number in range(2000):
         labels_of(b'"a":"%d"' % number, memory)
-        assert len(memory) <= 512
-    assert memory[b'{"a":"1999"}'] == {"a": "1999"}
+        assert max(map(len, memory)) <= 512
+    assert memory[0][b'{"a":"1999"}'] == {"a": "1999"}
 
 
-@pytest.mark.parametrize("memory", [None, [], 5])
-def test_what_remembers_is_a_dict(memory: Any) -> None:
+@pytest.mark.parametrize("memory", [None, [], {}, 5, (), ({},), ({}, None), ({}, {}, {})])
+def test_what_remembers_is_two_dicts(memory: Any) -> None:
     with pytest.raises(TypeError):
         scan(POD, 0, len(POD), b"{", False, memory)
 

@@ -35,13 +35,13 @@ def line(raw: bytes, type_: str = "MODIFIED") -> bytes:
 
 def scan_lines(buffer: bytes, start: int = 0, end: int = -1, count: int = 64, *, keep: bool = False) -> Some:
     end = len(buffer) if end < 0 else end
-    found: Some = compiled.scan_lines(buffer, start, end, count, b"{", keep, {}, Delta, Record)
+    found: Some = compiled.scan_lines(buffer, start, end, count, b"{", keep, ({}, {}), Delta, Record)
     return found
 
 
 def scan_items(buffer: bytes, start: int = 0, end: int = -1, count: int = 64, *, keep: bool = False) -> Some:
     end = len(buffer) if end < 0 else end
-    found: Some = compiled.scan_items(buffer, start, end, count, HEAD, keep, {}, Delta, Record)
+    found: Some = compiled.scan_items(buffer, start, end, count, HEAD, keep, ({}, {}), Delta, Record)
     return found
 
 
@@ -196,7 +196,7 @@ def test_no_brace_is_looked_for_far_from_the_end() -> None:
 @pytest.mark.parametrize("scan", [scan_lines, scan_items])
 @pytest.mark.parametrize(("start", "end"), [(-1, 5), (0, 61), (5, 4), (60, 60), (2**62, 2**62)])
 def test_outside_of_the_buffer_there_is_nothing(scan: Any, start: int, end: int) -> None:
-    found, at = compiled.scan_lines(b"{" * 60, start, end, 5, b"{", False, {}, Delta, Record)
+    found, at = compiled.scan_lines(b"{" * 60, start, end, 5, b"{", False, ({}, {}), Delta, Record)
     assert (found, at) == ([], start)
 
 
@@ -205,14 +205,14 @@ def test_outside_of_the_buffer_there_is_nothing(scan: Any, start: int, end: int)
     "arguments",
     [
         (),
-        (b"", 0, 0, 1, b"{", False, {}, Delta),
-        ("", 0, 0, 1, b"{", False, {}, Delta, Record),
-        (b"", "0", 0, 1, b"{", False, {}, Delta, Record),
-        (b"", 0, None, 1, b"{", False, {}, Delta, Record),
-        (b"", 0, 0, "1", b"{", False, {}, Delta, Record),
-        (b"", 0, 0, 1, "{", False, {}, Delta, Record),
+        (b"", 0, 0, 1, b"{", False, ({}, {}), Delta),
+        ("", 0, 0, 1, b"{", False, ({}, {}), Delta, Record),
+        (b"", "0", 0, 1, b"{", False, ({}, {}), Delta, Record),
+        (b"", 0, None, 1, b"{", False, ({}, {}), Delta, Record),
+        (b"", 0, 0, "1", b"{", False, ({}, {}), Delta, Record),
+        (b"", 0, 0, 1, "{", False, ({}, {}), Delta, Record),
         (b"", 0, 0, 1, b"{", False, None, Delta, Record),
-        (line(PODS[0]) + b"," + PODS[0], 0, len(line(PODS[0])), 1, b"{", False, {}, Delta, 5),
+        (line(PODS[0]) + b"," + PODS[0], 0, len(line(PODS[0])), 1, b"{", False, ({}, {}), Delta, 5),
     ],
 )
 def test_arguments_of_other_types_are_refused(name: str, arguments: tuple[Any, ...]) -> None:
@@ -227,18 +227,18 @@ def test_what_makes_the_events_may_fail_and_nothing_is_held() -> None:
     def refuse(*_: object) -> Record:
         raise ZeroDivisionError
 
-    buffer, memory = bytearray(line(PODS[0])), dict[bytes, dict[str, str]]()
+    buffer, memory = bytearray(line(PODS[0])), ({}, {})
     with pytest.raises(ZeroDivisionError):
         compiled.scan_lines(buffer, 0, len(buffer), 1, b"{", False, memory, Delta, refuse)
     buffer.append(0)  # which it could not while anybody held it
 
 
 def test_labels_are_remembered_from_one_call_to_the_next() -> None:
-    memory: Memory = {}
+    memory: Memory = ({}, {})
     buffer = line(PODS[0])
     found = [
         compiled.scan_lines(buffer, 0, len(buffer), 1, b"{", False, memory, Delta, Record)[0][0].record.labels
         for _ in range(2)
     ]
     assert found[0] is found[1]
-    assert [*memory.values()] == [found[0]]
+    assert [*memory[0].values()] == [found[0]]

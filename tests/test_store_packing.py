@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 import tracemalloc
+from collections import OrderedDict
 from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -211,6 +213,10 @@ class TestBounds:
         while cache.pack():
             packed.append(cache.storage.packed)
         assert max(after - before for before, after in pairwise(packed)) <= table.PACKED_AT_ONCE
+
+    def test_a_list_of_what_waits_leaves_no_room_behind_when_nothing_does(self) -> None:
+        cache = packed_store(300)
+        assert sys.getsizeof(cache._live._waiting) == sys.getsizeof(OrderedDict())
 
     def test_a_packed_pod_takes_less_than_a_kilobyte(self) -> None:
         """All of Python's allocations of the cache: records, keys, labels, namespaces, dictionary."""
