@@ -52,8 +52,9 @@ class Batches(Generic[T]):
         """At least one event. Cancelling it loses none: the next one yields what it would have."""
         subscription = self._subscription
         events = [await anext(subscription)]
-        while some := subscription.take(min(SOME, BATCH - len(events))):
+        while len(events) < BATCH:
+            some = subscription.take(min(SOME, BATCH - len(events)))
             events += some
-            if subscription.has_had_its_turn:
+            if len(some) < SOME or subscription.has_had_its_turn:
                 break
         return events

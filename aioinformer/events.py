@@ -49,34 +49,38 @@ class Added(msgspec.Struct, Generic[T_co], frozen=True):
 class Updated(Generic[T_co]):
     """An object changed. ``old`` is what this subscription last saw of it."""
 
-    __slots__ = ("_build", "_key", "_object", "_old")
+    __slots__ = ("_build", "_build_old", "_key", "_object", "_old")
     __match_args__ = ("object", "old", "key")
     type: ClassVar[EventType] = EventType.UPDATED
 
     def __init__(
         self,
-        object: T_co,  # noqa: A002  # as in every other event
+        object: Any,  # noqa: A002  # as in every other event
         old: Any,
         key: str = "",
-        *,
         build: Callable[[Any], T_co] | None = None,
+        build_old: Callable[[Any], T_co] | None = None,
     ) -> None:
-        """``build``: makes the old object out of ``old`` when it is asked for, which may cost more than all the rest."""
+        """``build`` and ``build_old`` make the objects out of what is given, when they are asked for: that may cost more than all the rest."""
         self._object = object
         self._old = old
         self._key = key
         self._build = build
+        self._build_old = build_old
 
     @property
     def object(self) -> T_co:
         """As it is now."""
-        return self._object
+        if self._build is not None:
+            self._object, self._build = self._build(self._object), None
+        new: T_co = self._object
+        return new
 
     @property
     def old(self) -> T_co:
         """As it was."""
-        if self._build is not None:
-            self._old, self._build = self._build(self._old), None
+        if self._build_old is not None:
+            self._old, self._build_old = self._build_old(self._old), None
         old: T_co = self._old
         return old
 

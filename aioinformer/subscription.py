@@ -18,7 +18,8 @@ from aioinformer.bulk import Batches
 from aioinformer.errors import NotRunning
 from aioinformer.events import Added, Deleted, Event, Resynced, Synced, Updated
 from aioinformer.inbox import Inbox
-from aioinformer.turns import FEW, SECONDS, Lane
+from aioinformer.objects import KubeObject
+from aioinformer.turns import FEW, SECONDS, Lane, clock_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +111,10 @@ class Subscription(Inbox, Generic[T]):
         new, old = change.new, change.old
         if new is None or old is None:
             return self._event(change)
-        return Updated(self._view(new), old, change.key, build=self._view)
+        view = self._view
+        if view is KubeObject:  # which can be made of any record, so it need not be made before somebody wants it
+            return Updated(new, old, change.key, view, view)
+        return Updated(view(new), old, change.key, None, view)
 
     def batches(self) -> Batches[T]:
         """An async iterator of the same events, as many at a time as there are, up to ``BATCH`` and a millisecond's work.
@@ -131,6 +135,8 @@ class Subscription(Inbox, Generic[T]):
         try:
             if self._synced_version is None:
                 self._take_changes(events, count)
+                if not (self._backlog or self._due or self._terms.resync):
+                    return events
             while len(events) < count:
                 event = self._next_event()
                 if event is None:
@@ -152,8 +158,10 @@ class Subscription(Inbox, Generic[T]):
             new, old = change.new, change.old
             if new is None or old is None:
                 events.append(self._event(change))
+            elif view is KubeObject:
+                events.append(Updated(new, old, change.key, view, view))
             else:
-                events.append(Updated(view(new), old, change.key, build=view))
+                events.append(Updated(view(new), old, change.key, None, view))
 
     def _raise_unbuilt(self) -> None:
         error, self._unbuilt = self._unbuilt, None
@@ -171,7 +179,7 @@ class Subscription(Inbox, Generic[T]):
         if self.consumer is not asyncio.current_task():
             self.consumed()
         loop = asyncio.get_running_loop()
-        self._clock = loop.time
+        self._clock = clock_of(loop)
         if self.is_replaying or len(self._in_order) > FEW:
             await self.lane.turn(at_once=False)
         else:
@@ -240,7 +248,7 @@ class Subscription(Inbox, Generic[T]):
             return Deleted(self._view(gone), change.final is not None, key)
         if old is None:
             return Added(self._view(new), False, key)
-        return Updated(self._view(new), old, key, build=self._view)
+        return Updated(self._view(new), old, key, None, self._view)
 
     def _resync_is_due(self, now: float) -> bool:
         """Start a round if the period is over; the first begins when the subscriber is first idle."""

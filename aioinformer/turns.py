@@ -11,14 +11,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-__all__ = ["FEW", "SECONDS", "Lane"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["FEW", "SECONDS", "Lane", "clock_of"]
 
 FEW = 8
 """Objects that are handled without waiting for a turn: what a quiet watch brings is not to stand behind a relist."""
 SECONDS = 0.001
 """How long a slice should take; what is counted instead of timed is sized for that."""
+
+
+def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """The loop's ``time``, for who asks it for every event: without a call in between where it is the system's clock."""
+    its_own = getattr(loop.time, "__func__", None) is not asyncio.BaseEventLoop.time
+    return loop.time if its_own else monotonic
 
 
 class Lane:

@@ -75,3 +75,21 @@ def test_events_are_values() -> None:
     assert Added(WEB) != Added(WEB, initial=True)
     assert Synced("5") == Synced("5")
     assert len({Synced("5"), Synced("5"), Resynced(WEB), Resynced(WEB)}) == 2
+
+
+def test_what_an_update_shows_may_be_made_when_it_is_asked_for_and_once() -> None:
+    made: list[int] = []
+
+    def build(number: int) -> str:
+        made.append(number)
+        return f"object {number}"
+
+    event = Updated[str](2, 1, "n/a", build, build)
+    assert repr(event) == "<Updated n/a>"
+    assert made == []
+    assert [event.object, event.object] == ["object 2"] * 2
+    assert made == [2]
+    assert [event.old, event.old] == ["object 1"] * 2
+    assert made == [2, 1]
+    assert event == Updated("object 2", "object 1", "n/a")
+    assert hash(event) == hash(Updated("object 2", "object 1", "n/a"))

@@ -227,7 +227,8 @@ def test_what_makes_the_events_may_fail_and_nothing_is_held() -> None:
     def refuse(*_: object) -> Record:
         raise ZeroDivisionError
 
-    buffer, memory = bytearray(line(PODS[0])), ({}, {})
+    memory: Memory = ({}, {})
+    buffer = bytearray(line(PODS[0]))
     with pytest.raises(ZeroDivisionError):
         compiled.scan_lines(buffer, 0, len(buffer), 1, b"{", False, memory, Delta, refuse)
     buffer.append(0)  # which it could not while anybody held it

@@ -7,6 +7,7 @@ import gc
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
+from time import monotonic
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from aioinformer import turns
 from aioinformer.events import Updated
-from aioinformer.turns import FEW, SECONDS, Lane
+from aioinformer.turns import FEW, SECONDS, Lane, clock_of
 from tests.pod_server import Mirroring, PodServer
 from tests.scripted_source import FOR_EVER, Run, bookmark, event, page, thing
 
@@ -225,3 +226,14 @@ async def test_few_events_do_not_wait_in_line_and_many_do() -> None:
     await asyncio.wait(crowd)
     assert 50 < counts["few"] < 60
     assert counts["many"] > 100
+
+
+class TestClocks:
+    async def test_a_loop_with_a_time_of_its_own_is_asked_for_that(self) -> None:
+        loop = asyncio.get_running_loop()
+        assert clock_of(loop) == loop.time
+
+    def test_pythons_own_is_the_systems(self) -> None:
+        loop = asyncio.new_event_loop()
+        assert clock_of(loop) is monotonic
+        loop.close()
