@@ -155,9 +155,9 @@ class Applier:
             return False
         if part.is_wanted and part.snapshots:
             changes = store.apply(batch, part.name)
-            self.journal.arrived(batch.items, changes, store)
             if self._fanout.is_synced:
                 self._fanout.offer(changes)
+            self.journal.arrived(batch.items, changes, store)
         self._applied_at = self._clock()
         self._changed()
         if self._is_idle and store.can_pack:

@@ -276,6 +276,8 @@ class Reflector:
             return
         version = next((v for event in reversed(events) if (v := _version(event))), "")
         await self._queue.put(Deltas(events, version))
+        if len(events) <= FEW:  # they are with whoever waits for them a good deal earlier: what follows is bookkeeping
+            await asyncio.sleep(0)
         self._machine.events(version, self._clock())
 
     async def _bookmark(self, bookmark: Bookmark) -> Step:

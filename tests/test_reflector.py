@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aioinformer.batches import Delta, SnapshotPage
+from aioinformer.batches import Delta, Deltas, SnapshotPage
 from aioinformer.errors import (
     Forbidden,
     IdleTimeout,
@@ -54,6 +54,15 @@ class TestStreaming:
         chunk = event("ADDED", "b", 11) + event("ADDED", "c", 12) + bookmark(13) + event("DELETED", "b", 14)
         run = Run([*SYNCED, chunk])
         assert told(await run.batches())[3:] == ["deltas +b@11 +c@12 (12)", "deltas (13)", "deltas -b@14 (14)"]
+
+    async def test_who_waits_for_a_few_events_has_them_before_it_is_noted_that_they_were_handed_on(self) -> None:
+        run = Run([*SYNCED, event("MODIFIED", "a", 11), FOR_EVER])
+        while not isinstance(await run.queue.get(), Deltas):
+            pass
+        assert run.machine.resource_version == "10"
+        await turns()
+        assert run.machine.resource_version == "11"
+        await run.stop()
 
     async def test_an_annotated_bookmark_that_says_false_is_not_the_end(self) -> None:
         not_yet = event("BOOKMARK", "", 5, annotations={"k8s.io/initial-events-end": "false"})
