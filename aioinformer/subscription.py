@@ -111,10 +111,7 @@ class Subscription(Inbox, Generic[T]):
         new, old = change.new, change.old
         if new is None or old is None:
             return self._event(change)
-        view = self._view
-        if view is KubeObject:  # which can be made of any record, so it need not be made before somebody wants it
-            return Updated(new, old, change.key, view, view)
-        return Updated(view(new), old, change.key, None, view)
+        return _updated(self._view, new, old, change.key)
 
     def batches(self) -> Batches[T]:
         """An async iterator of the same events, as many at a time as there are, up to ``BATCH`` and a millisecond's work.
@@ -158,10 +155,8 @@ class Subscription(Inbox, Generic[T]):
             new, old = change.new, change.old
             if new is None or old is None:
                 events.append(self._event(change))
-            elif view is KubeObject:
-                events.append(Updated(new, old, change.key, view, view))
             else:
-                events.append(Updated(view(new), old, change.key, None, view))
+                events.append(_updated(view, new, old, change.key))
 
     def _raise_unbuilt(self) -> None:
         error, self._unbuilt = self._unbuilt, None
@@ -248,7 +243,7 @@ class Subscription(Inbox, Generic[T]):
             return Deleted(self._view(gone), change.final is not None, key)
         if old is None:
             return Added(self._view(new), False, key)
-        return Updated(self._view(new), old, key, None, self._view)
+        return _updated(self._view, new, old, key)
 
     def _resync_is_due(self, now: float) -> bool:
         """Start a round if the period is over; the first begins when the subscriber is first idle."""
@@ -293,3 +288,9 @@ class Subscription(Inbox, Generic[T]):
 
     def __repr__(self) -> str:
         return f"<Subscription {'closed' if self._closed else 'open'} pending={self.pending} merged={self.merged}>"
+
+
+def _updated(view: Callable[[Stored], T], new: Stored, old: Stored, key: str) -> Updated[T]:
+    if view is KubeObject:  # it can be made of any record, so it need not be made before somebody wants it
+        return Updated(new, old, key, view, view)
+    return Updated(view(new), old, key, None, view)
