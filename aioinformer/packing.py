@@ -63,7 +63,7 @@ class Packer:
     """Packs records for one cache; makes dictionaries, and judges them."""
 
     __slots__ = (
-        "_codec", "_expected", "_judged", "_label_sets", "_most_label_sets", "_packed_since", "_patience",
+        "_codec", "_expected", "_judged", "_label_sets", "_latest", "_most_label_sets", "_packed_since", "_patience",
         "_plain_bytes", "_small_bytes", "_trouble", "dictionaries", "mode",
     )  # fmt: skip
 
@@ -77,6 +77,7 @@ class Packer:
         self._codec: Codec | None = None
         self._label_sets: dict[int, dict[str, str]] = {}
         """By a hash of theirs: what is in them is not held once more."""
+        self._latest: dict[str, str] = {}
         self._most_label_sets = LABEL_SETS
         self._patience = WORTHWHILE
         """Bytes to be packed before the next dictionary is made: twice as many each time."""
@@ -187,8 +188,11 @@ class Packer:
 
     def _shared(self, labels: dict[str, str]) -> dict[str, str]:
         """Equal labels, in one dict for all."""
+        if labels is self._latest:  # as they nearly always are for the objects of one ReplicaSet
+            return labels
         sets = self._label_sets
         if len(sets) >= self._most_label_sets:
             sets.clear()
         known = sets.setdefault(hash(tuple(labels.items())), labels)
-        return known if known is labels or known == labels else labels
+        self._latest = known if known == labels else labels
+        return self._latest

@@ -13,7 +13,7 @@ import msgspec
 from aioinformer.batches import Undecodable
 from aioinformer.errors import MalformedResponse
 from aioinformer.framing import ItemCutter
-from aioinformer.wire import decode_head, decode_item, decode_items, decode_page
+from aioinformer.wire import ENOUGH, decode_head, decode_item, decode_items, decode_page
 
 if TYPE_CHECKING:
     from aioinformer.batches import Delta
@@ -50,18 +50,18 @@ class PageReader:
         self._cutter.feed(chunk)
 
     def take(self, count: int) -> list[Delta | Undecodable]:
-        """Up to so many objects that have arrived; none when there are no more for now."""
+        """Up to so many objects that have arrived, fewer if they are large; none when there are no more for now."""
         if self._kinds is None and self._cutter.has_begun:
             self._look_at_head()
+        if not self._pending and (easy := self._easy(count)):
+            return [*easy]
+        self._pending = self._pending or self._cutter.cut()
         taken: list[Delta | Undecodable] = []
-        while len(taken) < count:
-            if not self._pending and (some := self._easy(count - len(taken))):
-                taken += some
-                continue
-            self._pending = self._pending or self._cutter.cut()
-            if not self._pending:
-                break
-            item = self._decoded(self._pending.pop(0))
+        length = 0
+        while self._pending and len(taken) < count and length < ENOUGH:
+            candidate = self._pending.pop(0)
+            length += len(candidate)
+            item = self._decoded(candidate)
             if item is not None:
                 self._cutter.accepted()
                 taken.append(item)

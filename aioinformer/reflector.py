@@ -28,8 +28,6 @@ __all__ = ["Body", "Observer", "Outlet", "Reflector", "Source", "read_whole"]
 
 SLICE = 64
 """Objects decoded before the loop gets a turn; fewer if they are large."""
-SOME = 8
-"""Objects of a page between two looks at the clock."""
 
 LONGEST_LIST = 2 * 1024**3
 """Bytes of one list response, after decompression; 500 objects of etcd's default limit are 0.75 GB."""
@@ -197,9 +195,9 @@ class Reflector:
             ends = await self._lane.turn()
             items: list[Delta | Undecodable] = []
             while is_more and len(items) < SLICE and self._clock() <= ends:
-                some = reader.take(SOME)
+                some = reader.take(SLICE - len(items))
                 items += some
-                is_more = len(some) == SOME
+                is_more = bool(some)
             if items:
                 await self._queue.put(SnapshotPage(items))
 

@@ -262,6 +262,8 @@ class Store(Cache):
         self, key: str, record: Record, staging: Staging | None = None
     ) -> tuple[Record | None, dict[str, tuple[str, ...]]] | None:
         """The record to keep (``None``: leave it out) and its index values; ``None`` if it went into quarantine."""
+        if self._admit is None and not self._indexers and not self.quarantine:  # there is nobody to ask
+            return record, {}
         try:
             kept = record if self._admit is None else self._admit(record)
             values = {} if kept is None else {name: values_from(fn, kept) for name, fn in self._indexers.items()}

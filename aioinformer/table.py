@@ -141,9 +141,10 @@ class Table:
         self.records[key] = record
         if size:
             waiting = self._waiting
-            self.waiting_bytes += size - waiting.get(key, 0)
+            if old is not None:
+                self.waiting_bytes -= waiting.pop(key, 0)
             waiting[key] = size
-            waiting.move_to_end(key)
+            self.waiting_bytes += size
         elif self._waiting:
             self._unlist(key)
         for name, index_values in values.items():

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aioinformer.speedups import Memory
 
 __all__ = [
+    "ENOUGH",
     "Bookmark",
     "ListPage",
     "Taken",
@@ -39,7 +40,7 @@ __all__ = [
 F = TypeVar("F")
 
 ENOUGH = 256 * 1024
-"""Bytes after which no further line is decoded at once: half a millisecond's worth, and a tenth of that in C."""
+"""Bytes after which no further line or item is decoded at once: half a millisecond's worth, and a third of that in C."""
 LONGEST_RETRY_AFTER = 3600
 """Seconds: no server makes us wait longer."""
 MAX_STATUS = 1024 * 1024
