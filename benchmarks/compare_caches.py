@@ -55,20 +55,25 @@ def first_sync(pods: int = 20_000, rounds: int = 3) -> list[Result]:
                 wall=median(line["count"] / line["wall"] for line in lines),
                 relative=median(ratios),
                 relative_to="aioinformer in the same mode",
-                details=_weight(lines[-1]),
+                details=_weight(lines),
                 versions=lines[0]["versions"],
             )
         )
     return results
 
 
-def _weight(line: dict[str, Any]) -> dict[str, float]:
-    """Bytes per object."""
+def _weight(lines: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Bytes per object, the medians of the rounds."""
     names = {"resident": "resident", "heap": "heap", "peak": "at most"}
-    details = {f"{name} B": line[key] / line["count"] for key, name in names.items() if key in line}
-    if "packed" in line:
-        details["CPU µs until packed"] = line["packed"] / line["count"] * 1e6
+    count, given = lines[0]["count"], lines[0].keys()
+    details = {f"{name} B": _median(lines, key) / count for key, name in names.items() if key in given}
+    if "packed" in given:
+        details["CPU µs until packed"] = _median(lines, "packed") / count * 1e6
     return details
+
+
+def _median(lines: Sequence[dict[str, Any]], key: str) -> float:
+    return median(line[key] for line in lines)
 
 
 def memory(sizes: Sequence[int] = (1_000, 5_000, 20_000, 100_000), most_of_kube_rs: int = 50_000) -> list[Result]:
@@ -91,7 +96,7 @@ def _weighed(client: Client, url: str, size: int) -> Result:
         "bytes/pod",
         each,
         each,
-        details={"objects": size, **_weight(line)},
+        details={"objects": size, **_weight([line])},
         versions=line["versions"],
     )
 
