@@ -73,7 +73,8 @@ def _weight(lines: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 
 def _median(lines: Sequence[dict[str, Any]], key: str) -> float:
-    return median(line[key] for line in lines)
+    values: list[float] = [line[key] for line in lines]
+    return median(values)
 
 
 def memory(sizes: Sequence[int] = (1_000, 5_000, 20_000, 100_000), most_of_kube_rs: int = 50_000) -> list[Result]:
