@@ -34,7 +34,14 @@ class EventType(StrEnum):
     SYNCED = "SYNCED"
 
 
-class Added(msgspec.Struct, Generic[T_co], frozen=True):
+class _Discreet(msgspec.Struct, frozen=True):
+    """Shows rich what ``repr`` shows: a Struct would show it the object."""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name != "object"]
+
+
+class Added(_Discreet, Generic[T_co], frozen=True):
     """An object this subscription had not seen. ``initial``: it was there when the subscription began."""
 
     object: T_co
@@ -49,7 +56,7 @@ class Added(msgspec.Struct, Generic[T_co], frozen=True):
 class Updated(Generic[T_co]):
     """An object changed. ``old`` is what this subscription last saw of it."""
 
-    __slots__ = ("_build", "_build_old", "_key", "_object", "_old")
+    __slots__ = ("_build", "_build_object", "_key", "_object", "_old")
     __match_args__ = ("object", "old", "key")
     type: ClassVar[EventType] = EventType.UPDATED
 
@@ -59,28 +66,31 @@ class Updated(Generic[T_co]):
         old: Any,
         key: str = "",
         build: Callable[[Any], T_co] | None = None,
-        build_old: Callable[[Any], T_co] | None = None,
+        build_object: Callable[[Any], T_co] | None = None,
     ) -> None:
-        """``build`` and ``build_old`` make the objects out of what is given, when they are asked for: that may cost more than all the rest."""
+        """``build`` makes ``old`` out of what is given, when it is asked for: that may cost more than all the rest.
+
+        ``build_object`` does the same for ``object``.
+        """
         self._object = object
         self._old = old
         self._key = key
         self._build = build
-        self._build_old = build_old
+        self._build_object = build_object
 
     @property
     def object(self) -> T_co:
         """As it is now."""
-        if self._build is not None:
-            self._object, self._build = self._build(self._object), None
+        if self._build_object is not None:
+            self._object, self._build_object = self._build_object(self._object), None
         new: T_co = self._object
         return new
 
     @property
     def old(self) -> T_co:
         """As it was."""
-        if self._build_old is not None:
-            self._old, self._build_old = self._build_old(self._old), None
+        if self._build is not None:
+            self._old, self._build = self._build(self._old), None
         old: T_co = self._old
         return old
 
@@ -102,7 +112,7 @@ class Updated(Generic[T_co]):
         return f"<Updated {self.key}>"
 
 
-class Deleted(msgspec.Struct, Generic[T_co], frozen=True):
+class Deleted(_Discreet, Generic[T_co], frozen=True):
     """An object is gone from the cluster or from the selector.
 
     ``object`` is its last known state. ``final_state_known`` is false when the delete itself was missed and found by
@@ -118,7 +128,7 @@ class Deleted(msgspec.Struct, Generic[T_co], frozen=True):
         return f"<Deleted {self.key}{'' if self.final_state_known else ' final state unknown'}>"
 
 
-class Resynced(msgspec.Struct, Generic[T_co], frozen=True):
+class Resynced(_Discreet, Generic[T_co], frozen=True):
     """Nothing changed; the resync period asks you to look at this object again."""
 
     object: T_co

@@ -293,4 +293,4 @@ class Subscription(Inbox, Generic[T]):
 def _updated(view: Callable[[Stored], T], new: Stored, old: Stored, key: str) -> Updated[T]:
     if view is KubeObject:  # it can be made of any record, so it need not be made before somebody wants it
         return Updated(new, old, key, view, view)
-    return Updated(view(new), old, key, None, view)
+    return Updated(view(new), old, key, view)

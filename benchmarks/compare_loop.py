@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.clients import CLIENT_GO, OURS, Client
 from benchmarks.compare_caches import share
+from benchmarks.ours_collecting import COLLECTIONS
 from benchmarks.result import Result
 from benchmarks.servers import Recording, compiled_server, replay
 
@@ -98,17 +99,21 @@ def collecting(pods: int = 100_000, rounds: int = 3, ours: Client = OURS) -> lis
         lines = [ours.run("collecting", url, pods) for _ in range(rounds)]
     line = lines[0]
     pauses_of = {number: [pause for each in lines for pause in each["pauses"][number]] for number in line["pauses"]}
-    pauses: list[tuple[str, list[float]]] = [
-        *((f"generation {number}, while events flow", seconds) for number, seconds in pauses_of.items()),
-        ("all of it, forced", [min(each["full"] for each in lines)]),
-        ("all of it, forced, without a cache", [min(each["empty"] for each in lines)]),
+    forced = COLLECTIONS * rounds
+    pauses: list[tuple[str, int, float]] = [
+        *(
+            (f"generation {number}, while events flow", len(seconds), max(seconds, default=0.0))
+            for number, seconds in pauses_of.items()
+        ),
+        ("all of it, forced", forced, min(each["full"] for each in lines)),
+        ("all of it, forced, without a cache", forced, min(each["empty"] for each in lines)),
     ]
-    return [_pause(name, seconds, line) for name, seconds in pauses]
+    return [_pause(name, count, seconds, line) for name, count, seconds in pauses]
 
 
-def _pause(name: str, seconds: Sequence[float], line: Mapping[str, Any]) -> Result:
-    longest = max(seconds, default=0.0) * 1000
-    details: dict[str, float] = {"collections": len(seconds)}
+def _pause(name: str, count: int, seconds: float, line: Mapping[str, Any]) -> Result:
+    longest = seconds * 1000
+    details: dict[str, float] = {"collections": count}
     if name == "all of it, forced":
         details["tracked objects per pod"] = line["tracked"]
     return Result(

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from aioinformer import Informer, KubeObject
 
-__all__ = ["collecting"]
+__all__ = ["COLLECTIONS", "collecting"]
 
 EVENTS = 20_000
 COLLECTIONS = 7
+"""Full ones that are forced, with the cache and without."""
 
 
 class Pauses:

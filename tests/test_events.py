@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from aioinformer.events import Added, Deleted, Event, EventType, Resynced, Synced, Updated
@@ -70,6 +71,26 @@ def test_an_events_repr_shows_no_body(event: Event[KubeObject]) -> None:
     assert "aHVudGVyMg" not in repr(event)
 
 
+class Body(msgspec.Struct):
+    password: str
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Added(Body("hunter2"), initial=True, key="default/web"),
+        Updated(Body("hunter2"), old=Body("hunter1"), key="default/web"),
+        Deleted(Body("hunter2"), key="default/web"),
+        Resynced(Body("hunter2"), key="default/web"),
+    ],
+    ids=lambda event: event.type,
+)
+def test_rich_shows_no_body_either(event: Event[Body]) -> None:
+    shown = repr(event) if isinstance(event, Updated) else str(event.__rich_repr__())
+    assert "default/web" in shown
+    assert "hunter" not in shown
+
+
 def test_events_are_values() -> None:
     assert Added(WEB) == Added(WEB)
     assert Added(WEB) != Added(WEB, initial=True)
@@ -84,7 +105,7 @@ def test_what_an_update_shows_may_be_made_when_it_is_asked_for_and_once() -> Non
         made.append(number)
         return f"object {number}"
 
-    event = Updated[str](2, 1, "n/a", build, build)
+    event = Updated[str](2, 1, "n/a", build, build_object=build)
     assert repr(event) == "<Updated n/a>"
     assert made == []
     assert [event.object, event.object] == ["object 2"] * 2
@@ -93,3 +114,8 @@ def test_what_an_update_shows_may_be_made_when_it_is_asked_for_and_once() -> Non
     assert made == [2, 1]
     assert event == Updated("object 2", "object 1", "n/a")
     assert hash(event) == hash(Updated("object 2", "object 1", "n/a"))
+
+
+def test_an_updates_old_object_may_be_made_later_while_the_new_one_is_there() -> None:
+    event = Updated[str]("object 2", 1, "n/a", lambda number: f"object {number}")
+    assert event == Updated("object 2", "object 1", "n/a")
