@@ -558,16 +558,19 @@ can_cut(const object *found)
     return 1;
 }
 
-/* The object's bytes, beginning with `head` if it has no kind, and without managedFields if they are to be `cut`. */
-static PyObject *
-bytes_of(const object *found, const Py_buffer *head, int cut)
+/* The JSON of an object, in the parts of which it is put together. */
+typedef struct {
+    span parts[3];
+} body;
+
+/* It begins with `head` if it has no kind, and is without managedFields if they are to be `cut`. */
+static body
+body_of(const object *found, const Py_buffer *head, int cut)
 {
     place from = found->start, until = found->end, after = found->end;
-    Py_ssize_t before = 0;
-    PyObject *raw;
-    char *to;
+    body json = {{{(place)head->buf, 0}}};
     if (found->kind.length == 0) {
-        before = head->len;
+        json.parts[0].length = head->len;
         from++;
     }
     if (cut) {
@@ -578,14 +581,53 @@ bytes_of(const object *found, const Py_buffer *head, int cut)
         else if (*after == ',')
             after++;
     }
-    raw = PyBytes_FromStringAndSize(NULL, before + (until - from) + (found->end - after));
-    if (raw == NULL || (to = PyBytes_AsString(raw)) == NULL)
-        return raw;
-    if (before)
-        memcpy(to, head->buf, (size_t)before);
-    memcpy(to + before, from, (size_t)(until - from));
-    memcpy(to + before + (until - from), after, (size_t)(found->end - after));
-    return raw;
+    json.parts[1].at = from;
+    json.parts[1].length = until - from;
+    json.parts[2].at = after;
+    json.parts[2].length = found->end - after;
+    return json;
+}
+
+static Py_ssize_t
+length_of(const body *json)
+{
+    return json->parts[0].length + json->parts[1].length + json->parts[2].length;
+}
+
+static char *
+put_in(char *to, span part)
+{
+    if (part.length)
+        memcpy(to, part.at, (size_t)part.length);
+    return to + part.length;
+}
+
+/* How long a uid or version is, as dense.py has it. */
+static char *
+put_length(char *to, Py_ssize_t length)
+{
+    for (int shift = 24; shift >= 0; shift -= 8)
+        *to++ = (char)(length >> shift & 0xff);
+    return to;
+}
+
+/* Its bytes. `dense`: in dense.py's form, behind a zero, the lengths of its uid and version, and these. */
+static PyObject *
+bytes_of(const body *json, const metadata *meta, int dense)
+{
+    const Py_ssize_t before = dense ? 9 + meta->uid.length + meta->version.length : 0;
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, before + length_of(json));
+    char *to = bytes == NULL ? NULL : PyBytes_AsString(bytes);
+    if (to == NULL)
+        return bytes;
+    if (dense) {
+        *to++ = 0;
+        to = put_length(put_length(to, meta->uid.length), meta->version.length);
+        to = put_in(put_in(to, meta->uid), meta->version);
+    }
+    for (int i = 0; i < 3; i++)
+        to = put_in(to, json->parts[i]);
+    return bytes;
 }
 
 static PyObject *
@@ -679,11 +721,11 @@ labels_of(const metadata *meta, memory known)
     return found;
 }
 
-/* 1: UTF-8; 0: not; -1: an exception is set. */
+/* Whether the last bytes of these, so many, are UTF-8: 1; 0: not; -1: an exception is set. */
 static int
-is_text(PyObject *raw)
+is_text(PyObject *bytes, Py_ssize_t length)
 {
-    PyObject *text = PyUnicode_DecodeUTF8(PyBytes_AsString(raw), PyBytes_Size(raw), "strict");
+    PyObject *text = PyUnicode_DecodeUTF8(PyBytes_AsString(bytes) + PyBytes_Size(bytes) - length, length, "strict");
     if (text == NULL) {
         if (!PyErr_ExceptionMatches(PyExc_UnicodeDecodeError))
             return -1;
@@ -694,20 +736,35 @@ is_text(PyObject *raw)
     return 1;
 }
 
+#define ENOUGH (256 * 1024) /* bytes after which no further object is begun: a tenth of a millisecond's worth */
+
 /* What whoever calls wants of each object. */
 typedef struct {
     Py_buffer head; /* how one without a kind is to begin */
     int keep;       /* whether managedFields are kept */
     memory known;
     PyObject *record, *delta; /* what is made of each; NULL: tuples */
+    PyObject *dense;          /* what is made in place of records; NULL: nothing is */
 } wishes;
+
+/* A dense record. */
+static PyObject *
+dense_of(const metadata *meta, PyObject *blob, const wishes *wanted)
+{
+    PyObject *result = NULL, *key = key_of(meta), *labels = labels_of(meta, wanted->known);
+    if (key != NULL && labels != NULL)
+        result = PyObject_CallFunctionObjArgs(wanted->dense, key, labels, blob, NULL);
+    Py_XDECREF(key);
+    Py_XDECREF(labels);
+    return result;
+}
 
 /* A record, or a tuple of what makes one. */
 static PyObject *
-record_of(const object *found, PyObject *raw, const wishes *wanted)
+record_of(const metadata *meta, PyObject *raw, const wishes *wanted)
 {
-    PyObject *result = NULL, *key = key_of(&found->meta), *uid = text_of(found->meta.uid),
-             *version = text_of(found->meta.version), *labels = labels_of(&found->meta, wanted->known);
+    PyObject *result = NULL, *key = key_of(meta), *uid = text_of(meta->uid), *version = text_of(meta->version),
+             *labels = labels_of(meta, wanted->known);
     if (key != NULL && uid != NULL && version != NULL && labels != NULL)
         result = wanted->record == NULL
                      ? PyTuple_Pack(5, key, uid, version, labels, raw)
@@ -733,20 +790,23 @@ static PyObject *
 taken(const object *found, const cursor *ahead, const wishes *wanted)
 {
     const int cut = found->meta.managed.at != NULL && !wanted->keep;
-    int text = 1;
-    PyObject *raw, *result = NULL;
+    int text = 1, dense;
+    body json;
+    PyObject *bytes, *result = NULL;
     if (cut && !can_cut(found))
         return Py_NewRef(Py_None);
-    raw = bytes_of(found, &wanted->head, cut);
-    if (raw == NULL)
+    json = body_of(found, &wanted->head, cut);
+    dense = wanted->dense != NULL && length_of(&json) < ENOUGH;
+    bytes = bytes_of(&json, &found->meta, dense);
+    if (bytes == NULL)
         return NULL;
     if (ahead->not_ascii)
-        text = is_text(raw);
+        text = is_text(bytes, length_of(&json));
     if (text > 0)
-        result = record_of(found, raw, wanted);
+        result = dense ? dense_of(&found->meta, bytes, wanted) : record_of(&found->meta, bytes, wanted);
     else if (text == 0)
         result = Py_NewRef(Py_None);
-    Py_DECREF(raw);
+    Py_DECREF(bytes);
     return result;
 }
 
@@ -855,8 +915,6 @@ append(PyObject *list, PyObject *delta)
     return appended;
 }
 
-#define ENOUGH (256 * 1024) /* bytes after which no further object is begun: a tenth of a millisecond's worth */
-
 #define FAR (64 * 1024) /* bytes: looking for it again and again is not to cost much */
 
 /* The last closing brace, which is as far as objects are looked at; `start` if there is none, or if it is far from the end. */
@@ -938,12 +996,13 @@ scan_some(scanner scan_them, PyObject *const *arguments, Py_ssize_t given)
     Py_buffer buffer;
     PyObject *list, *result = NULL;
     wishes wanted = {0};
-    if (given != 9 || !read_memory(arguments[6], &wanted.known)) {
-        PyErr_SetString(PyExc_TypeError, "nine arguments are taken, of which the seventh is two dicts");
+    if (given != 10 || !read_memory(arguments[6], &wanted.known)) {
+        PyErr_SetString(PyExc_TypeError, "ten arguments are taken, of which the seventh is two dicts");
         return NULL;
     }
     wanted.delta = arguments[7];
     wanted.record = arguments[8];
+    wanted.dense = arguments[9] == Py_None ? NULL : arguments[9];
     count = PyLong_AsSsize_t(arguments[3]);
     if ((count == -1 && PyErr_Occurred()) || (wanted.keep = PyObject_IsTrue(arguments[5])) < 0 ||
         !read_places(arguments, &buffer, &start, &end))
@@ -966,9 +1025,10 @@ scan_some(scanner scan_them, PyObject *const *arguments, Py_ssize_t given)
 }
 
 PyDoc_STRVAR(scan_lines_doc,
-"scan_lines(buffer, start, end, count, head, keep_managed_fields, memory, delta, record, /)\n--\n\n"
+"scan_lines(buffer, start, end, count, head, keep_managed_fields, memory, delta, record, dense, /)\n--\n\n"
 "What up to so many lines of a watch between two places say: delta(deleted, record(...)) of each, and where the next one\n"
-"begins, which Python has to look at if it was not left out for its number or size. Newlines are between lines.");
+"begins, which Python has to look at if it was not left out for its number or size. Newlines are between lines.\n"
+"If dense is not None, dense(key, labels, blob) takes the place of record(...) but for large objects.");
 
 static PyObject *
 scan_lines(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
@@ -977,7 +1037,7 @@ scan_lines(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t c
 }
 
 PyDoc_STRVAR(scan_items_doc,
-"scan_items(buffer, start, end, count, head, keep_managed_fields, memory, delta, record, /)\n--\n\n"
+"scan_items(buffer, start, end, count, head, keep_managed_fields, memory, delta, record, dense, /)\n--\n\n"
 "The same for items of a list between which are commas. The last one there is left out: it may go on, or the list end.");
 
 static PyObject *

@@ -1,5 +1,7 @@
+from collections.abc import Callable
+
 from aioinformer.batches import Delta
-from aioinformer.objects import Record
+from aioinformer.objects import Record, Stored
 
 def scan(
     buffer: bytes | bytearray | memoryview,
@@ -20,6 +22,7 @@ def scan_lines(
     memory: tuple[dict[bytes, dict[str, str]], dict[str, str]],
     delta: type[Delta],
     record: type[Record],
+    dense: Callable[[str, dict[str, str], bytes], Stored] | None,
     /,
 ) -> tuple[list[Delta], int]: ...
 def scan_items(
@@ -32,6 +35,7 @@ def scan_items(
     memory: tuple[dict[bytes, dict[str, str]], dict[str, str]],
     delta: type[Delta],
     record: type[Record],
+    dense: Callable[[str, dict[str, str], bytes], Stored] | None,
     /,
 ) -> tuple[list[Delta], int]: ...
 def join_chunks(buffer: bytes | bytearray | memoryview, start: int, left: int, /) -> tuple[bytes, int, int]: ...

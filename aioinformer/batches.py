@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from aioinformer.objects import Record, Stored  # noqa: TC001  # msgspec resolves the annotations at run time
+from aioinformer.objects import Stored  # noqa: TC001  # msgspec resolves the annotations at run time
 
 __all__ = [
     "Batch",
@@ -29,7 +29,7 @@ class Delta(msgspec.Struct, gc=False, frozen=True):
     """One object as it is now, or as it last was if ``deleted``."""
 
     deleted: bool
-    record: Record
+    record: Stored
 
 
 class Undecodable(NamedTuple):

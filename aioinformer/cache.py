@@ -165,6 +165,11 @@ class Cache:
         )
 
     @property
+    def wants_dense(self) -> bool:
+        """Whether what a snapshot brings is best brought in the form in which it will wait: it is all new, and much."""
+        return self._packer.mode == "compressed" and not self._known.records
+
+    @property
     def is_pressed(self) -> bool:
         """Whether so much waits to be packed that it cannot wait for a quiet moment."""
         if self._live.has_too_much_waiting(drain=True):

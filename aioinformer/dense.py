@@ -12,7 +12,7 @@ from aioinformer.compression import Codec  # noqa: TC001  # msgspec resolves the
 from aioinformer.objects import Keyed
 
 if TYPE_CHECKING:
-    from aioinformer.objects import Record, Stored
+    from aioinformer.objects import Stored
 
 __all__ = ["DenseRecord", "PackedRecord", "dense", "head", "parts"]
 
@@ -85,7 +85,7 @@ class PackedRecord(_Headed, gc=False, frozen=True):
         return self.codec.decompress(self.body)
 
 
-def dense(record: Record, labels: dict[str, str]) -> DenseRecord:
+def dense(record: Stored, labels: dict[str, str]) -> DenseRecord:
     """The same, with these equal labels."""
     uid, version = record.uid.encode("utf-8", "surrogatepass"), record.resource_version.encode("utf-8", "surrogatepass")
     blob = b"".join((_LENGTHS.pack(0, len(uid), len(version)), uid, version, record.raw))

@@ -144,6 +144,7 @@ class Feed:
         self._reflector = Reflector(
             source, self._machine, outlet, self.monitor,
             clock=clock, keep_managed_fields=self.spec.keep_managed_fields, lane=self.lane,
+            dense=lambda: self.store.wants_dense,
         )  # fmt: skip
         self._auditor = Auditor(self, source.metadata_only(), self.spec.page_size)
 

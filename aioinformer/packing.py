@@ -17,7 +17,7 @@ from aioinformer.dense import DenseRecord, PackedRecord, dense, head, parts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aioinformer.objects import Record, Stored
+    from aioinformer.objects import Stored
 
 __all__ = ["Packer", "Storage", "StorageStatus"]
 
@@ -107,9 +107,9 @@ class Packer:
         size = len(record.blob if type(record) is DenseRecord else record.raw)
         return size if size <= LARGEST else 0
 
-    def dense(self, record: Record) -> Record | DenseRecord:
+    def dense(self, record: Stored) -> Stored:
         """An object of a first copy, in the form in which it waits."""
-        if self.mode == "plain" or len(record.raw) > LARGEST:
+        if type(record) is DenseRecord or self.mode == "plain" or len(record.raw) > LARGEST:
             return record
         return dense(record, self._shared(record.labels))
 

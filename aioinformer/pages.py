@@ -49,11 +49,14 @@ class PageReader:
         """Take in some bytes."""
         self._cutter.feed(chunk)
 
-    def take(self, count: int) -> list[Delta | Undecodable]:
-        """Up to so many objects that have arrived, fewer if they are large; none when there are no more for now."""
+    def take(self, count: int, *, dense: bool = False) -> list[Delta | Undecodable]:
+        """Up to so many objects that have arrived, fewer if they are large; none when there are no more for now.
+
+        ``dense``: as ``DenseRecord``, where that is as easy.
+        """
         if self._kinds is None and self._cutter.has_begun:
             self._look_at_head()
-        if not self._pending and (easy := self._easy(count)):
+        if not self._pending and (easy := self._easy(count, dense=dense)):
             return [*easy]
         self._pending = self._pending or self._cutter.cut()
         taken: list[Delta | Undecodable] = []
@@ -73,13 +76,15 @@ class PageReader:
         except MalformedResponse:  # what looked like the items is something else
             self._leave_whole([])
 
-    def _easy(self, count: int) -> list[Delta]:
+    def _easy(self, count: int, *, dense: bool) -> list[Delta]:
         """Those at the beginning that can be had at once, if any: cutting and decoding them is one pass."""
         kind, api_version = self._kinds or ("", "")
         beginning = self._cutter.beginning() if kind and api_version else None
         if beginning is None:
             return []
-        items, until = decode_items(*beginning, count, kind, api_version, keep_managed_fields=self._keep_managed_fields)
+        items, until = decode_items(
+            beginning, count, kind, api_version, keep_managed_fields=self._keep_managed_fields, dense=dense
+        )
         if items:
             self._cutter.skip(until)
         return items

@@ -73,7 +73,8 @@ class Observer(Protocol):
 class Reflector:
     """Mirrors one collection into a queue of batches, for ever; see ``run``.
 
-    ``clock`` and ``sleep`` are the loop's unless a test gives others.
+    ``clock`` and ``sleep`` are the loop's unless a test gives others; ``dense`` tells whether a snapshot's objects are wanted
+    in that form.
     """
 
     def __init__(  # noqa: PLR0913  # its collaborators, by keyword
@@ -87,6 +88,7 @@ class Reflector:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         keep_managed_fields: bool = False,
         lane: Lane | None = None,
+        dense: Callable[[], bool] = lambda: False,
     ) -> None:
         self._source = source
         self._machine = machine
@@ -96,6 +98,7 @@ class Reflector:
         self._sleep = sleep
         self._keep_managed_fields = keep_managed_fields
         self._lane = lane or Lane()
+        self._dense = dense
         self._without_a_turn = 0
         self._patience: Patience
         self._under_way: asyncio.Timeout | None = None
@@ -174,8 +177,9 @@ class Reflector:
         async with self._source.open(request.query) as body, Patience() as self._patience:
             self._observer.heard()
             reader = PageReader(keep_managed_fields=self._keep_managed_fields)
+            dense = self._dense()
             while await self._feed_page(reader, body):
-                await self._hand_on_items(reader)
+                await self._hand_on_items(reader, dense=dense)
             page = reader.close()  # in here: what it raises may repeat what was sent, and the source takes that out
         for start in range(0, len(page.items), SLICE):
             await self._lane.turn()
@@ -188,14 +192,14 @@ class Reflector:
         await self._commit_if_whole(step)
         return step
 
-    async def _hand_on_items(self, reader: PageReader) -> None:
+    async def _hand_on_items(self, reader: PageReader, *, dense: bool) -> None:
         """Put what has arrived of a page on the queue, a slice at a time."""
         is_more = True
         while is_more:
             ends = await self._lane.turn()
             items: list[Delta | Undecodable] = []
             while is_more and len(items) < SLICE and self._clock() <= ends:
-                some = reader.take(SLICE - len(items))
+                some = reader.take(SLICE - len(items), dense=dense)
                 items += some
                 is_more = bool(some)
             if items:
@@ -241,14 +245,15 @@ class Reflector:
     async def _taken(self, reader: WatchReader) -> Taken:
         """Some of what has arrived: a few events at once, and more of them in a turn."""
         events: list[Delta | Undecodable] = []
-        if self._machine.state is not State.STREAMING:
+        is_live = self._machine.state is not State.STREAMING
+        if is_live:
             few = reader.take(FEW)
             self._without_a_turn += len(few.events)
             if few.stop is not None or not reader.has_more:
                 return few
             events = few.events
         await self._turn()
-        more = reader.take(SLICE - len(events))
+        more = reader.take(SLICE - len(events), dense=not is_live and self._dense())
         return Taken(events + more.events, more.stop)
 
     async def _turn(self) -> None:

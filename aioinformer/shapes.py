@@ -54,7 +54,7 @@ class ModelView:
         self._built: dict[int, tuple[Stored, Any]] = {}
         """By the identity of their records, which are kept along so that it stays theirs."""
 
-    def prove(self, record: Record) -> Record:
+    def prove(self, record: Stored) -> Stored:
         """The record, if the model can hold it; raises what building it raises."""
         if len(self._built) >= BUILT:
             del self._built[next(iter(self._built))]
@@ -76,7 +76,7 @@ def admission(transform: Transform | None, view: View) -> Admission | None:
     if transform is None:
         return prove
 
-    def admit(record: Record) -> Record | None:
+    def admit(record: Stored) -> Stored | None:
         kept = _transformed(record, transform)
         return kept if kept is None or prove is None else prove(kept)
 
@@ -126,7 +126,7 @@ class _Labelled(msgspec.Struct):
     metadata: _Labels
 
 
-def _transformed(record: Record, transform: Transform) -> Record | None:
+def _transformed(record: Stored, transform: Transform) -> Record | None:
     document: dict[str, Any] = msgspec.json.decode(record.raw)
     try:
         changed = transform(document)

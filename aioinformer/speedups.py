@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aioinformer.batches import Delta
-    from aioinformer.objects import Record
+    from aioinformer.objects import Record, Stored
 
+    Dense = Callable[[str, dict[str, str], bytes], Stored]
     Some = Callable[
-        [bytes | bytearray, int, int, int, bytes, bool, "Memory", type[Delta], type[Record]], tuple[list[Delta], int]
+        [bytes | bytearray, int, int, int, bytes, bool, "Memory", type[Delta], type[Record], Dense | None],
+        tuple[list[Delta], int],
     ]
 
 __all__ = ["Memory", "join_chunks", "scan", "scan_items", "scan_lines"]
@@ -34,7 +36,8 @@ to be kept; ``None`` where that takes a closer look."""
 
 scan_lines: Some | None = None
 """The same for up to so many of a watch's lines, between which are newlines; and where the first line begins that was left
-out, for their number, their size, or because it takes a closer look: then none that is given would be read."""
+out, for their number, their size, or because it takes a closer look: then none that is given would be read. With the last
+argument, objects of up to a quarter of a mebibyte come in that form."""
 
 scan_items: Some | None = None
 """The same for items of a list, between which are commas. The last that is there is always left out: it may go on."""

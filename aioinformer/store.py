@@ -24,12 +24,12 @@ from aioinformer.table import SLICE, Table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from aioinformer.batches import Deltas, SnapshotPage
+    from aioinformer.batches import Deltas, SnapshotPage, Undecodable
     from aioinformer.cache import IndexFunction
-    from aioinformer.objects import Record, Stored
+    from aioinformer.objects import Stored
     from aioinformer.packing import Storage
 
-    Admission = Callable[[Record], Record | None]
+    Admission = Callable[[Stored], Stored | None]
 
 __all__ = ["SLICE", "Store"]
 
@@ -90,6 +90,8 @@ class Store(Cache):
     def stage(self, page: SnapshotPage, part: str = "") -> None:
         """Take in some objects of the snapshot; the cache does not change yet."""
         staging = self._staging(part)
+        if self._stage_all(page.items, staging):
+            return
         for item in page.items:
             if isinstance(item, Delta):
                 self._stage(item, staging)
@@ -168,7 +170,7 @@ class Store(Cache):
         """Whether an object that cannot be taken in raises."""
         return self._strict
 
-    def admitted(self, record: Record) -> Record | None:
+    def admitted(self, record: Stored) -> Stored | None:
         """What the cache would keep of a record; ``None``: nothing. What the user's function raises passes through."""
         return record if self._admit is None else self._admit(record)
 
@@ -199,12 +201,12 @@ class Store(Cache):
         if self.touched is not None:
             self.touched.add(key)
 
-    def _remove(self, key: str, final: Record | None = None) -> list[Change]:
+    def _remove(self, key: str, final: Stored | None = None) -> list[Change]:
         self.quarantine.pop(key, None)
         old = self._live.pop(key)
         return [] if old is None else [Change(key, old, None, self._final(old, final))]
 
-    def _final(self, old: Stored, final: Record | None) -> Stored | None:
+    def _final(self, old: Stored, final: Stored | None) -> Stored | None:
         """The last state of a removed object, admitted like any other; the cached one where that does not work.
 
         ``None`` when it is not known, or is another object's: then the cached one's own removal was missed.
@@ -217,6 +219,23 @@ class Store(Cache):
             return self._admit(final) or old
         except Exception:  # noqa: BLE001  # the user's function; what the object was is still known
             return old
+
+    def _stage_all(self, items: list[Delta | Undecodable], staging: Staging) -> bool:
+        """Take in objects of a first copy, if there is nothing to be found out about any: whether that was so."""
+        known = self._known
+        if known.records or known.left_out or staging.table.left_out or self._has_to_ask:
+            return False
+        dense = self._packer.dense
+        new = {item.record.key: dense(item.record) for item in items if isinstance(item, Delta) and not item.deleted}
+        if len(new) < len(items) or not staging.table.add(new):
+            return False
+        staging.restaged.update(dict.fromkeys(new))
+        return True
+
+    @property
+    def _has_to_ask(self) -> bool:
+        """Whether there is anybody to ask about an object, or one that was set aside and may not be any more."""
+        return self._admit is not None or bool(self._indexers) or bool(self.quarantine)
 
     def _stage(self, delta: Delta, staging: Staging) -> None:
         record = delta.record
@@ -259,10 +278,10 @@ class Store(Cache):
             staging.restaged.pop(key, None)
 
     def _prepare(
-        self, key: str, record: Record, staging: Staging | None = None
-    ) -> tuple[Record | None, dict[str, tuple[str, ...]]] | None:
+        self, key: str, record: Stored, staging: Staging | None = None
+    ) -> tuple[Stored | None, dict[str, tuple[str, ...]]] | None:
         """The record to keep (``None``: leave it out) and its index values; ``None`` if it went into quarantine."""
-        if self._admit is None and not self._indexers and not self.quarantine:  # there is nobody to ask
+        if not self._has_to_ask:
             return record, {}
         try:
             kept = record if self._admit is None else self._admit(record)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,6 +24,8 @@ PACKED_AT_ONCE, PACKED_BYTES = 64, 512 * 1024
 """Objects that are packed before the loop gets a turn, and bytes after which no further one is: a millisecond's worth."""
 LEARNT_FROM = 4096
 """Objects that a dictionary's samples are drawn from, at most."""
+LOOKED_AHEAD = 4096
+"""Objects that are found at a time to have waited for longest: a dict passes over all that have left it to find its first."""
 
 
 class Index:
@@ -94,6 +95,7 @@ class Table:
 
     __slots__ = (
         "__weakref__",
+        "_oldest",
         "_packer",
         "_waiting",
         "indexes",
@@ -112,8 +114,10 @@ class Table:
         self.namespaces: dict[str, dict[str, None]] = {}
         self.indexes: dict[str, Index] = {name: Index() for name in indexes}
         self._packer = packer
-        self._waiting: OrderedDict[str, int] = OrderedDict()
-        """Keys of records that are to be packed, with their bytes, the least recently written first."""
+        self._waiting: dict[str, None] = {}
+        """Keys of records that are to be packed, the least recently written first."""
+        self._oldest: list[str] = []
+        """The first of them, as of a while ago, in reverse."""
         self.waiting_bytes = 0
         self.packed = self.packed_bytes = 0
         """How many records are packed, and the bytes of their blobs."""
@@ -127,12 +131,19 @@ class Table:
         """Hold a record, with its values in each index."""
         old = self.records.get(key)
         if old is None:
-            self.namespaces.setdefault(record.namespace, {})[key] = None
+            namespace = record.namespace
+            keys = self.namespaces.get(namespace)
+            if keys is None:
+                keys = self.namespaces[namespace] = {}
+            keys[key] = None
             if self.left_out:
                 self.left_out.pop(key, None)
         elif type(old) is PackedRecord:
             key = old.key  # the very string that is in use already
             self._count(old, -1)
+        elif key in self._waiting:
+            del self._waiting[key]
+            self.waiting_bytes -= self._packer.size(old)
         size = 0
         if type(record) is PackedRecord:
             self._count(record, 1)
@@ -140,22 +151,48 @@ class Table:
             size = self._packer.size(record)
         self.records[key] = record
         if size:
-            waiting = self._waiting
-            if old is not None:
-                self.waiting_bytes -= waiting.pop(key, 0)
-            waiting[key] = size
             self.waiting_bytes += size
-        elif self._waiting:
-            self._unlist(key)
+            self._waiting[key] = None
         for name, index_values in values.items():
             self.indexes[name].put(key, index_values)
+
+    def add(self, new: Mapping[str, Stored]) -> bool:
+        """Hold plain records that no index is of, if there is none under any of these keys: whether that was so.
+
+        As ``put`` does one by one.
+        """
+        if not self.records.keys().isdisjoint(new):
+            return False
+        size, namespaces, waiting = self._packer.size, self.namespaces, self._waiting
+        self.records.update(new)
+        for key, record in new.items():
+            namespace = key.rpartition("/")[0]
+            if namespace not in namespaces:
+                namespaces[namespace] = {}
+            namespaces[namespace][key] = None
+            if length := size(record):
+                self.waiting_bytes += length
+                waiting[key] = None
+        return True
 
     def _count(self, record: PackedRecord, by: int) -> None:
         self.packed += by
         self.packed_bytes += by * len(record.blob)
 
-    def _unlist(self, key: str) -> None:
-        self.waiting_bytes -= self._waiting.pop(key, 0)
+    def _in_turn(self, *, newest: bool) -> Iterator[str]:
+        """Take out one after another of those that wait, the least or the most recently written first."""
+        waiting, oldest = self._waiting, self._oldest
+        while waiting:
+            if newest:
+                yield waiting.popitem()[0]
+                continue
+            if not oldest:
+                oldest += islice(waiting, LOOKED_AHEAD)
+                oldest.reverse()
+            key = oldest.pop()
+            if key in waiting:
+                del waiting[key]
+                yield key
 
     @property
     def can_pack(self) -> bool:
@@ -179,21 +216,24 @@ class Table:
         before = self.waiting_bytes
         enough = before - PACKED_BYTES
         count = blobs = 0
-        for _ in range(min(PACKED_AT_ONCE, len(waiting))):
-            if self.waiting_bytes <= enough:
-                break
-            key, size = waiting.popitem(last=newest)
-            self.waiting_bytes -= size
-            record = self.records.get(key)  # a damaged cache is for an audit to find, not a reason to stop
-            packed = None if record is None else packer.pack(key, record)
+        for key in islice(self._in_turn(newest=newest), PACKED_AT_ONCE):
+            record = self.records.get(key)
+            if record is None:
+                continue  # a damaged cache is for an audit to find, not a reason to stop
+            self.waiting_bytes -= packer.size(record)
+            packed = packer.pack(key, record)
             if packed is not None:
                 self.records[key] = packed
                 count += 1
                 blobs += len(packed.blob)
+            if self.waiting_bytes <= enough:
+                break
         self.packed += count
         self.packed_bytes += blobs
         if not waiting:
-            self._waiting = OrderedDict()  # an emptied one keeps room for as many as there were
+            waiting.clear()  # a dict that was emptied one by one keeps its room
+            self._oldest.clear()
+            self.waiting_bytes = 0
             packer.rest()
         if not waiting or WAITING.is_little:
             HEAP.freed(before - self.waiting_bytes, more=bool(waiting))
@@ -215,8 +255,9 @@ class Table:
             return None
         if type(record) is PackedRecord:
             self._count(record, -1)
-        else:
-            self._unlist(key)
+        elif key in self._waiting:
+            del self._waiting[key]
+            self.waiting_bytes -= self._packer.size(record)
         keys = self.namespaces.get(record.namespace, {})
         keys.pop(key, None)
         if not keys:

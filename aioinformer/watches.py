@@ -37,12 +37,17 @@ class WatchReader:
         """Whether lines are there that were not taken; until they are, it holds what they came in."""
         return bool(self._lines)
 
-    def take(self, count: int) -> Taken:
-        """Up to so many events; fewer if something else comes between, if they are large, or if no more are there."""
+    def take(self, count: int, *, dense: bool = False) -> Taken:
+        """Up to so many events; fewer if something else comes between, if they are large, or if no more are there.
+
+        ``dense``: their objects as ``DenseRecord``, where that is as easy.
+        """
         events: list[Delta | Undecodable] = []
         while self._lines and len(events) < count:
             buffer, _, end = lines = self._lines[0]
-            taken, at = decode_lines(lines, count - len(events), keep_managed_fields=self._keep_managed_fields)
+            taken, at = decode_lines(
+                lines, count - len(events), keep_managed_fields=self._keep_managed_fields, dense=dense
+            )
             events += taken.events
             if at < end:
                 self._lines[0] = buffer, at, end

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from aioinformer.batches import Delta, Undecodable
+from aioinformer.dense import DenseRecord
 from aioinformer.errors import APIError, InformerError, MalformedResponse, api_error
 from aioinformer.framing import cut_list
 from aioinformer.managed_fields import without_managed_fields
@@ -159,16 +160,22 @@ def decode_event(line: bytes, *, keep_managed_fields: bool = False) -> WatchEven
     return _decode_line(line, 0, len(line), keep_managed_fields=keep_managed_fields)
 
 
-def decode_lines(lines: Lines, count: int, *, keep_managed_fields: bool = False) -> tuple[Taken, int]:
-    """What lines of a watch say, and where the first one begins that was not read: up to so many, and no more than are ``ENOUGH``."""
+def decode_lines(
+    lines: Lines, count: int, *, keep_managed_fields: bool = False, dense: bool = False
+) -> tuple[Taken, int]:
+    """What lines of a watch say, and where the first one begins that was not read: up to so many, and no more than are ``ENOUGH``.
+
+    ``dense``: objects that need no closer look are ``DenseRecord``.
+    """
     buffer, start, end = lines
     events: list[Delta | Undecodable] = []
     at = start
     while at < end and len(events) < count and at - start < ENOUGH:
         if scan_lines is not None:
             some, at = scan_lines(
-                buffer, at, end, count - len(events), _OPENING, keep_managed_fields, _LABELS, Delta, Record
-            )
+                buffer, at, end, count - len(events), _OPENING, keep_managed_fields, _LABELS, Delta, Record,
+                DenseRecord if dense else None,
+            )  # fmt: skip
             events += some
             if at >= end or len(events) >= count or at - start >= ENOUGH:
                 break
@@ -248,16 +255,24 @@ def decode_item(
 
 
 def decode_items(
-    body: bytearray, start: int, count: int, kind: str, api_version: str, *, keep_managed_fields: bool = False
+    beginning: tuple[bytearray, int],
+    count: int,
+    kind: str,
+    api_version: str,
+    *,
+    keep_managed_fields: bool = False,
+    dense: bool = False,
 ) -> tuple[list[Delta], int]:
-    """Up to so many items of a list, from the first byte of one on, and where the next one begins; see ``scan_items``.
+    """Up to so many items of a list, from the place on where one begins, and where the next one begins; see ``scan_items``.
 
     Only what needs no closer look, and nothing at all without speed-ups: the rest is for ``decode_item``, one at a time.
+    ``dense``: as ``DenseRecord``.
     """
+    body, start = beginning
     if scan_items is None:
         return [], start
-    head = _head(kind, api_version)
-    return scan_items(body, start, len(body), count, head, keep_managed_fields, _LABELS, Delta, Record)
+    head, form = _head(kind, api_version), DenseRecord if dense else None
+    return scan_items(body, start, len(body), count, head, keep_managed_fields, _LABELS, Delta, Record, form)
 
 
 def decode_page(body: bytes) -> ListPage:

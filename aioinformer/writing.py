@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from aioinformer.events import Event
     from aioinformer.mirror import Mirror
-    from aioinformer.objects import JSON, Record, Stored
+    from aioinformer.objects import JSON, Stored
     from aioinformer.options import InformerSpec
 
 __all__ = ["Writer"]
@@ -171,7 +171,7 @@ def _is_covered(record: Stored, spec: InformerSpec) -> bool:
     )
 
 
-def _record_of(returned: object, spec: InformerSpec) -> Record:
+def _record_of(returned: object, spec: InformerSpec) -> Stored:
     """What the watch will bring of a returned object, but for the fields that a client's model does not know."""
     document = _document(returned)
     metadata = document.get("metadata")

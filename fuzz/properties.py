@@ -17,7 +17,7 @@ from aioinformer.chunked import Dechunker, is_chunked_json
 from aioinformer.errors import APIError, InvalidOption, InvalidSelector, MalformedResponse, NetworkError
 from aioinformer.framing import LineSplitter, cut_list
 from aioinformer.naming import named_resource
-from aioinformer.objects import KubeObject, Record
+from aioinformer.objects import KubeObject, Record, Stored
 from aioinformer.pages import PageReader
 from aioinformer.resource import GroupVersionResource, ResourceName, at_least
 from aioinformer.responses import retry_after
@@ -258,7 +258,7 @@ def _check_object(found: Delta | Undecodable, value: Any, *, kind: str = "") -> 
     _read(record)
 
 
-def _read(record: Record) -> None:
+def _read(record: Stored) -> None:
     """A view of what was taken in can be read; only fields whose type Kubernetes fixes may not fit."""
     view = KubeObject(record)
     assert view.key in repr(view)
@@ -298,10 +298,10 @@ def _scanning_many(raw: bytes, *, keep: bool) -> None:
     """The same for lines and items: each is what it is alone, and they stand one behind the other."""
     if scan_lines is None or scan_items is None:
         return
-    lines, at = scan_lines(raw, 0, len(raw), 64, b"{", keep, ({}, {}), Delta, Record)
+    lines, at = scan_lines(raw, 0, len(raw), 64, b"{", keep, ({}, {}), Delta, Record, None)
     whole = [line for line in raw[:at].split(b"\n") if line not in {b"", b"\r"}]
     assert lines == [decode_event(line, keep_managed_fields=keep) for line in whole]
-    items, at = scan_items(raw, 0, len(raw), 64, b"{", keep, ({}, {}), Delta, Record)
+    items, at = scan_items(raw, 0, len(raw), 64, b"{", keep, ({}, {}), Delta, Record, None)
     if items:
         alone = decode_page(b'{"kind":"List","metadata":{},"items":[' + raw[: at - 1] + b"]}").items
         assert items == [decode_item(item, keep_managed_fields=keep) for item in alone]

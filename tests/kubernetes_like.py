@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aioinformer.batches import Delta
 from aioinformer.errors import MalformedResponse
-from aioinformer.objects import Record
+from aioinformer.objects import Record, Stored
 from aioinformer.wire import closely
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def damaged(draw: st.DrawFn, raw: bytes) -> bytes:
             return raw[:at] + bytes([other]) + raw[at:]
 
 
-def decided(raw: bytes, head: bytes, *, keep: bool) -> Record | None:
+def decided(raw: bytes, head: bytes, *, keep: bool) -> Stored | None:
     """What Python finds."""
     try:
         delta = closely(raw, 0, len(raw), deleted=False, keep_managed_fields=keep, head=head)

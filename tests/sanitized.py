@@ -12,6 +12,7 @@ from importlib.util import module_from_spec, spec_from_loader
 from typing import TYPE_CHECKING, Any
 
 from aioinformer.batches import Delta
+from aioinformer.dense import DenseRecord
 from aioinformer.objects import Record
 from benchmarks.pods import encoded, pod
 from fuzz.inputs import CORPUS
@@ -71,7 +72,11 @@ def main() -> None:
                 count += 1
                 found += scan(buffer, 0, len(raw), b"{", keep, memory) is not None
                 for scan_some in (compiled.scan_lines, compiled.scan_items):
-                    found += len(scan_some(buffer, 0, len(raw), 64, b"{", keep, memory, Delta, Record)[0])
+                    found += len(
+                        scan_some(
+                            buffer, 0, len(raw), 64, b"{", keep, memory, Delta, Record, DenseRecord if keep else None
+                        )[0]
+                    )
                 join_chunks(buffer, 0, len(raw) // 2 + keep)
     print(count, found)  # noqa: T201  # for whoever started it
 

@@ -137,14 +137,18 @@ class Told:
 class Run:
     """One reflector on a script."""
 
-    def __init__(self, *answers: Answer, initial_list: InitialList = "stream", queue_size: int = 0) -> None:
+    def __init__(
+        self, *answers: Answer, initial_list: InitialList = "stream", queue_size: int = 0, dense: bool = False
+    ) -> None:
         self.source = Scripted(*answers)
         self.machine = ListWatch(Lowest(), initial_list=initial_list)
         self.queue: asyncio.Queue[Batch] = asyncio.Queue(queue_size)
         self.told = Told()
         self.slept: list[float] = []
         clock = asyncio.get_running_loop().time
-        self.reflector = Reflector(self.source, self.machine, self.queue, self.told, clock=clock, sleep=self.sleep)
+        self.reflector = Reflector(
+            self.source, self.machine, self.queue, self.told, clock=clock, sleep=self.sleep, dense=lambda: dense
+        )
         self.task = asyncio.ensure_future(self.reflector.run())
 
     async def sleep(self, seconds: float) -> None:

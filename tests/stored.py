@@ -54,7 +54,7 @@ def by_value(r: Stored) -> Iterable[str]:
     return [value for value in r.labels.get("values", "").split(".") if value]
 
 
-def admit(r: Record) -> Record | None:
+def admit(r: Stored) -> Stored | None:
     match r.labels.get("fault"):
         case "admit":
             raise ValueError("cannot be taken in")

@@ -15,7 +15,7 @@ from aioinformer.applier import QUIET, Applier, Inlet, Part, Queue
 from aioinformer.batches import Delta, Deltas, SnapshotBegin, SnapshotCommit, SnapshotPage
 from aioinformer.errors import ObjectRejected
 from aioinformer.fanout import Fanout
-from aioinformer.objects import Record
+from aioinformer.objects import Record, Stored
 from aioinformer.scope import Scope, Terms
 from aioinformer.selectors import LabelSelector
 from aioinformer.store import Store
@@ -54,7 +54,7 @@ class Applying:
         self.running = asyncio.create_task(self.applier.run(self.queue))
 
     @staticmethod
-    def _admit(record: Record) -> Record:
+    def _admit(record: Stored) -> Stored:
         if record.name == "bad":
             raise LookupError("what a client's function raises")
         return record

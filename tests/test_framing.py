@@ -247,6 +247,26 @@ class TestItemCutter:
                 seen += 1
         assert seen
 
+    @given(st.integers(1, 120), st.data())
+    def test_read_or_cut_or_put_back_in_any_order_nothing_is_lost_and_nothing_comes_twice(
+        self, size: int, data: st.DataObject
+    ) -> None:
+        cutter, items = ItemCutter(), list[bytes]()
+        for start in range(0, len(self.LIST), size):
+            cutter.feed(self.LIST[start : start + size])
+            for step in data.draw(st.lists(st.sampled_from(["read", "cut", "put back"]), max_size=3)):
+                if step == "read" and (beginning := cutter.beginning()) is not None:
+                    body, first = beginning
+                    end = body.index(b"},{", first) + 1
+                    items.append(bytes(body[first:end]))
+                    cutter.skip(end + 1)
+                elif step == "put back" and items:
+                    cutter.put_back([items.pop()])
+                else:
+                    items += cutter.cut()
+        rest = cutter.close().removeprefix(cutter.head)
+        assert cutter.head + b",".join([*items, rest]) == self.LIST
+
     def test_what_was_read_at_the_beginning_is_let_go_and_the_rest_is_cut_as_ever(self) -> None:
         cutter = ItemCutter()
         cutter.feed(self.LIST)

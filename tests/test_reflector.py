@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aioinformer import speedups
 from aioinformer.batches import Delta, Deltas, SnapshotPage
+from aioinformer.dense import DenseRecord
 from aioinformer.errors import (
     Forbidden,
     IdleTimeout,
@@ -15,10 +17,12 @@ from aioinformer.errors import (
     ResourceExpired,
     TooManyRequests,
 )
+from aioinformer.objects import Record
 from aioinformer.reflector import SLICE
 from tests.scripted_source import FOR_EVER, Run, bookmark, event, failure, page, thing, told, turns
 
 if TYPE_CHECKING:
+    from aioinformer.listwatch import InitialList
     from tests.scripted_source import Answer, Chunk
 
 pytestmark = pytest.mark.looptime
@@ -275,3 +279,30 @@ class TestCancellation:
         await turns(200)
         assert run.source.bodies[0].reads == 5
         await run.stop()
+
+
+def compact(raw: bytes) -> bytes:
+    """As Kubernetes writes it."""
+    return raw.replace(b": ", b":").replace(b", ", b",")
+
+
+@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("initial_list", ["stream", "consistent"])
+async def test_a_snapshots_objects_are_brought_in_the_form_that_is_wanted_and_events_as_they_come(
+    initial_list: InitialList,
+    dense: bool,  # noqa: FBT001  # a parameter
+) -> None:
+    """Without speed-ups there is but one form."""
+    objects = [compact(event("ADDED", name, version)) for name, version in (("a", 1), ("b", 2))]
+    first: list[Chunk] = [*objects, bookmark(10, end=True), *objects, FOR_EVER]
+    listed = compact(page(thing("a", 1), thing("b", 2), thing("c", 3)))
+    answers: list[Answer] = [first] if initial_list == "stream" else [[listed], [*objects, FOR_EVER]]
+    run = Run(*answers, initial_list=initial_list, dense=dense)
+    await turns(60)
+    await run.stop()
+    taken = run.waiting()
+    copied = [item for batch in taken if isinstance(batch, SnapshotPage) for item in batch.items]
+    told = [item for batch in taken if isinstance(batch, Deltas) for item in batch.items]
+    form = DenseRecord if dense and speedups.scan_items is not None else Record
+    assert [type(item.record) for item in copied if isinstance(item, Delta)][:2] == [form, form]
+    assert [type(item.record) for item in told if isinstance(item, Delta)] == [Record, Record]

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from kubernetes_asyncio.client import V1Pod
 
-from aioinformer.objects import KubeObject, Record
+from aioinformer.objects import KubeObject, Record, Stored
 from aioinformer.options import InformerSpec
 from aioinformer.resource import GroupVersionResource
 from aioinformer.shapes import BUILT, ModelView, index_function
@@ -67,7 +67,7 @@ def test_an_object_that_its_model_can_hold_is_admitted_as_it_is() -> None:
     assert admit(WEB) is WEB
 
 
-def transformed(record: Record, transform: Any, **options: Any) -> Record | None:
+def transformed(record: Record, transform: Any, **options: Any) -> Stored | None:
     admit = admission_of(spec(transform=transform, **options))
     assert admit is not None
     return admit(record)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from aioinformer import wire
 from aioinformer.batches import Delta, Undecodable
+from aioinformer.dense import DenseRecord, dense
 from aioinformer.objects import Record
 from benchmarks.pods import encoded, pod
 from tests.kubernetes_like import HEAD, damaged, mostly, objects
@@ -35,13 +36,13 @@ def line(raw: bytes, type_: str = "MODIFIED") -> bytes:
 
 def scan_lines(buffer: bytes, start: int = 0, end: int = -1, count: int = 64, *, keep: bool = False) -> Some:
     end = len(buffer) if end < 0 else end
-    found: Some = compiled.scan_lines(buffer, start, end, count, b"{", keep, ({}, {}), Delta, Record)
+    found: Some = compiled.scan_lines(buffer, start, end, count, b"{", keep, ({}, {}), Delta, Record, None)
     return found
 
 
 def scan_items(buffer: bytes, start: int = 0, end: int = -1, count: int = 64, *, keep: bool = False) -> Some:
     end = len(buffer) if end < 0 else end
-    found: Some = compiled.scan_items(buffer, start, end, count, HEAD, keep, ({}, {}), Delta, Record)
+    found: Some = compiled.scan_items(buffer, start, end, count, HEAD, keep, ({}, {}), Delta, Record, None)
     return found
 
 
@@ -196,7 +197,7 @@ def test_no_brace_is_looked_for_far_from_the_end() -> None:
 @pytest.mark.parametrize("scan", [scan_lines, scan_items])
 @pytest.mark.parametrize(("start", "end"), [(-1, 5), (0, 61), (5, 4), (60, 60), (2**62, 2**62)])
 def test_outside_of_the_buffer_there_is_nothing(scan: Any, start: int, end: int) -> None:
-    found, at = compiled.scan_lines(b"{" * 60, start, end, 5, b"{", False, ({}, {}), Delta, Record)
+    found, at = compiled.scan_lines(b"{" * 60, start, end, 5, b"{", False, ({}, {}), Delta, Record, None)
     assert (found, at) == ([], start)
 
 
@@ -205,19 +206,19 @@ def test_outside_of_the_buffer_there_is_nothing(scan: Any, start: int, end: int)
     "arguments",
     [
         (),
-        (b"", 0, 0, 1, b"{", False, ({}, {}), Delta),
-        ("", 0, 0, 1, b"{", False, ({}, {}), Delta, Record),
-        (b"", "0", 0, 1, b"{", False, ({}, {}), Delta, Record),
-        (b"", 0, None, 1, b"{", False, ({}, {}), Delta, Record),
-        (b"", 0, 0, "1", b"{", False, ({}, {}), Delta, Record),
-        (b"", 0, 0, 1, "{", False, ({}, {}), Delta, Record),
-        (b"", 0, 0, 1, b"{", False, None, Delta, Record),
-        (line(PODS[0]) + b"," + PODS[0], 0, len(line(PODS[0])), 1, b"{", False, ({}, {}), Delta, 5),
+        (b"", 0, 0, 1, b"{", False, ({}, {}), Delta, Record),
+        ("", 0, 0, 1, b"{", False, ({}, {}), Delta, Record, None),
+        (b"", "0", 0, 1, b"{", False, ({}, {}), Delta, Record, None),
+        (b"", 0, None, 1, b"{", False, ({}, {}), Delta, Record, None),
+        (b"", 0, 0, "1", b"{", False, ({}, {}), Delta, Record, None),
+        (b"", 0, 0, 1, "{", False, ({}, {}), Delta, Record, None),
+        (b"", 0, 0, 1, b"{", False, None, Delta, Record, None),
+        (line(PODS[0]) + b"," + PODS[0], 0, len(line(PODS[0])), 1, b"{", False, ({}, {}), Delta, 5, None),
     ],
 )
 def test_arguments_of_other_types_are_refused(name: str, arguments: tuple[Any, ...]) -> None:
     scan = getattr(compiled, name)
-    if len(arguments) == 9 and arguments[-1] == 5 and name == "scan_items":
+    if len(arguments) == 10 and arguments[-2] == 5 and name == "scan_items":
         arguments = (PODS[0] + b"," + PODS[1], 0, len(PODS[0]) + 9, *arguments[3:])
     with pytest.raises(TypeError):
         scan(*arguments)
@@ -230,15 +231,54 @@ def test_what_makes_the_events_may_fail_and_nothing_is_held() -> None:
     memory: Memory = ({}, {})
     buffer = bytearray(line(PODS[0]))
     with pytest.raises(ZeroDivisionError):
-        compiled.scan_lines(buffer, 0, len(buffer), 1, b"{", False, memory, Delta, refuse)
+        compiled.scan_lines(buffer, 0, len(buffer), 1, b"{", False, memory, Delta, refuse, None)
     buffer.append(0)  # which it could not while anybody held it
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *PODS,
+        *BARE,
+        b'{"metadata":{"name":"a"}}',
+        b'{"metadata":{"name":"a","uid":"%b","resourceVersion":"x"},"y":"\xc3\xa9"}' % (b"u" * 1000),
+        b'{"metadata":{"name":"a","namespace":"n","labels":{},"managedFields":[]}}',
+    ],
+)
+def test_a_dense_record_is_made_of_the_bytes_as_it_is_of_a_record(raw: bytes, *, keep: bool) -> None:
+    two: tuple[Any, ...] = (raw + b"," + raw, 0, 2 * len(raw) + 1, 2, HEAD, keep, ({}, {}), Delta, Record)
+    [plain], _ = compiled.scan_items(*two, None)
+    [found], at = compiled.scan_items(*two, DenseRecord)
+    assert (found, at) == (Delta(False, dense(plain.record, plain.record.labels)), len(raw) + 1)
+    one: tuple[Any, ...] = (line(raw), 0, len(line(raw)), 2, b"{", keep, ({}, {}), Delta, Record)
+    [plain], _ = compiled.scan_lines(*one, None)
+    [found], at = compiled.scan_lines(*one, DenseRecord)
+    assert (found, at) == (Delta(False, dense(plain.record, plain.record.labels)), len(line(raw)))
+
+
+def test_what_is_no_utf8_is_left_in_whatever_form_it_is_wanted() -> None:
+    raw = b'{"metadata":{"name":"a","uid":"u"},"x":"%b"}'
+    for form in (None, DenseRecord):
+        for text, taken in ((b"\xc3\xa9", 1), (b"\xc3", 0)):
+            two = b",".join([raw % text] * 2)
+            assert len(compiled.scan_items(two, 0, len(two), 2, HEAD, False, ({}, {}), Delta, Record, form)[0]) == taken
+
+
+def test_what_is_large_is_no_dense_record() -> None:
+    """It may be too large to be packed; that is for others to say."""
+    for size, form in ((200_000, DenseRecord), (300_000, Record)):
+        raw = b'{"metadata":{"name":"a"},"x":"%b"}' % (b"x" * size)
+        some = raw + b"," + raw
+        [found], _ = compiled.scan_items(some, 0, len(some), 1, HEAD, False, ({}, {}), Delta, Record, DenseRecord)
+        assert type(found.record) is form
 
 
 def test_labels_are_remembered_from_one_call_to_the_next() -> None:
     memory: Memory = ({}, {})
     buffer = line(PODS[0])
     found = [
-        compiled.scan_lines(buffer, 0, len(buffer), 1, b"{", False, memory, Delta, Record)[0][0].record.labels
+        compiled.scan_lines(buffer, 0, len(buffer), 1, b"{", False, memory, Delta, Record, None)[0][0].record.labels
         for _ in range(2)
     ]
     assert found[0] is found[1]

@@ -48,7 +48,7 @@ def by_colour(r: Stored) -> Iterable[str]:
     return [r.labels["colour"]] if "colour" in r.labels else []
 
 
-def leave_out_red(r: Record) -> Record | None:
+def leave_out_red(r: Stored) -> Stored | None:
     return None if r.labels.get("colour") == "red" else r
 
 

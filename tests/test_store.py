@@ -10,7 +10,7 @@ from aioinformer.store import SLICE, Store
 from tests.stored import admit, by_value, commit, gone, page, plain, put, record, snapshot
 
 if TYPE_CHECKING:
-    from aioinformer.objects import Record, Stored
+    from aioinformer.objects import Stored
 
 
 class TestEvents:
@@ -92,10 +92,10 @@ class TestSnapshots:
         assert store.by_index("value", "x") == [one]
 
     def test_an_unchanged_object_is_not_admitted_or_indexed_again(self) -> None:
-        admitted: list[Record] = []
+        admitted: list[Stored] = []
         indexed: list[Stored] = []
 
-        def remember(r: Record) -> Record:
+        def remember(r: Stored) -> Stored:
             admitted.append(r)
             return r
 
@@ -208,7 +208,7 @@ class TestDistrust:
     def test_whether_a_distrusted_object_is_left_out_is_asked_again(self) -> None:
         asked: list[str] = []
 
-        def leave_out(r: Record) -> None:
+        def leave_out(r: Stored) -> None:
             asked.append(r.key)
 
         store = Store(admit=leave_out)

@@ -31,7 +31,7 @@ def late(r: Stored) -> Iterable[str]:
     return [r.name]
 
 
-def admit(r: Record) -> Record | None:
+def admit(r: Stored) -> Stored | None:
     match r.labels["fault"]:
         case "admit":
             raise ValueError("cannot be taken in")

@@ -6,7 +6,6 @@ import gc
 import json
 import sys
 import tracemalloc
-from collections import OrderedDict
 from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -47,6 +46,7 @@ def off_the_wire(document: dict[str, Any]) -> Record:
     """Each time with strings and bytes of its own, as from a connection."""
     delta = decode_event(b'{"type":"ADDED","object":%b}' % encoded(document))
     assert isinstance(delta, Delta)
+    assert isinstance(delta.record, Record)
     return delta.record
 
 
@@ -216,7 +216,7 @@ class TestBounds:
 
     def test_a_list_of_what_waits_leaves_no_room_behind_when_nothing_does(self) -> None:
         cache = packed_store(300)
-        assert sys.getsizeof(cache._live._waiting) == sys.getsizeof(OrderedDict())
+        assert sys.getsizeof(cache._live._waiting) == sys.getsizeof({})
 
     def test_a_packed_pod_takes_less_than_a_kilobyte(self) -> None:
         """All of Python's allocations of the cache: records, keys, labels, namespaces, dictionary."""

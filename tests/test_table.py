@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from random import Random
+from sys import getsizeof
 from typing import TYPE_CHECKING
 
 import pytest
@@ -216,7 +217,7 @@ class TestPacking:
         for name in NAMES[::2]:
             del eager.records[f"n/{name}"]
         pack_all(eager)
-        assert (eager.packed, eager.waiting, len(eager.records)) == (50, 0, 50)
+        assert (eager.packed, eager.waiting, eager.waiting_bytes, len(eager.records)) == (50, 0, 0, 50)
 
     def test_the_least_recently_written_is_packed_first(self, eager: Table) -> None:
         fill(eager, *NAMES)
@@ -224,6 +225,26 @@ class TestPacking:
         eager.pack()
         assert type(eager.records["n/0"]) is Record
         assert type(eager.records["n/1"]) is PackedRecord
+
+    def test_so_it_is_however_many_are_looked_for_at_a_time(
+        self, eager: Table, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(table_module, "LOOKED_AHEAD", 10)
+        monkeypatch.setattr(table_module, "PACKED_AT_ONCE", 5)
+        order: list[str] = []
+        monkeypatch.setattr(Packer, "pack", lambda self, key, record: order.append(key))
+        fill(eager, *NAMES)
+        eager.pack()
+        eager.pop("n/5")
+        fill(eager, "20", version="2")
+        pack_all(eager)
+        assert order == [f"n/{name}" for name in NAMES if name not in {"5", "20"}] + ["n/20"]
+
+    def test_once_all_is_packed_what_waited_takes_no_room(self, eager: Table) -> None:
+        fill(eager, *NAMES)
+        pack_all(eager)
+        assert getsizeof(eager._waiting) == getsizeof({})
+        assert eager._oldest == []
 
     def test_a_packed_record_goes_into_another_table_as_it_is(self, eager: Table) -> None:
         fill(eager, *NAMES)

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from aioinformer import wire
 from aioinformer.batches import Delta, Undecodable
+from aioinformer.dense import DenseRecord
 from aioinformer.errors import APIError, MalformedResponse, NetworkError
+from aioinformer.objects import Record
 from aioinformer.watches import WatchReader
 from aioinformer.wire import Bookmark, WatchEvent, decode_event
 
@@ -57,6 +59,18 @@ def test_what_comes_between_ends_what_is_taken_and_nothing_behind_it_is_read() -
     assert isinstance(stop, MalformedResponse)
     assert reader.take(64) == ([], Bookmark("7", ends_snapshot=False))
     assert not reader.has_more
+
+
+def test_objects_may_be_had_in_their_dense_form_which_is_for_speed_only() -> None:
+    reader, dense = WatchReader(), WatchReader()
+    stream = line("a") + line("b", "DELETED") + line("c").replace(b":", b": ")
+    reader.feed(stream)
+    dense.feed(stream)
+    plain, found = reader.take(64).events, dense.take(64, dense=True).events
+    assert names(found) == names(plain) == ["a", "b", "c"]
+    forms = [type(event.record) for event in found if isinstance(event, Delta)]
+    assert forms == ([DenseRecord, DenseRecord, Record] if vars(wire)["scan_lines"] else [Record] * 3)
+    assert all(type(event.record) is Record for event in plain if isinstance(event, Delta))
 
 
 def test_what_is_large_is_taken_a_few_at_a_time() -> None:
