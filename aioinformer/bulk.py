@@ -26,8 +26,8 @@ class Taken(Protocol[T]):
         """The next event, whenever it comes."""
         ...
 
-    def take(self, count: int) -> list[Event[T]]:
-        """Up to so many of those that wait; none when there are none just now."""
+    def take(self, count: int, *, after_others: bool = False) -> list[Event[T]]:
+        """Up to so many of those that wait; none when there are none just now. ``after_others``: it does not raise."""
         ...
 
     @property
@@ -53,7 +53,7 @@ class Batches(Generic[T]):
         subscription = self._subscription
         events = [await anext(subscription)]
         while len(events) < BATCH:
-            some = subscription.take(min(SOME, BATCH - len(events)))
+            some = subscription.take(min(SOME, BATCH - len(events)), after_others=True)
             events += some
             if len(some) < SOME or subscription.has_had_its_turn:
                 break

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Cache", "values_from"]
 
+TOO_LITTLE = "what waits is too little to be packed yet: a dictionary is made once it is a mebibyte"
+"""What ``StorageStatus.note`` says of a small cache."""
+
 
 class Cache:
     """Records by ``namespace/name``, with indexes; ``indexers`` map an index's name to what gives the values of one object."""
@@ -161,7 +164,7 @@ class Cache:
             waiting_bytes=live.waiting_bytes,
             ratio=packer.ratio,
             dictionaries=packer.dictionaries,
-            note=packer.note,
+            note=packer.note or (TOO_LITTLE if live.waiting and not live.can_pack else ""),
         )
 
     @property

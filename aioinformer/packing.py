@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from aioinformer.burst import BURST
-from aioinformer.compression import Codec, available, spread
+from aioinformer.compression import LONGEST_SAMPLE, Codec, available, spread
 from aioinformer.dense import DenseRecord, PackedRecord, dense, head, parts
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Storage = Literal["compressed", "plain"]
 
 WORTHWHILE = 1024 * 1024
 """Bytes to pack that are worth a dictionary, which takes half of that itself with its tables."""
-LARGEST = 2 * 1024 * 1024
+LARGEST = 1024 * 1024
 """Bytes of an object that is packed: more takes longer than the loop should be held."""
 SAMPLES = 64
 LABEL_SETS = 4096
@@ -40,7 +40,7 @@ HARDLY = 0.9
 
 @dataclass(frozen=True, slots=True)
 class StorageStatus:
-    """How a cache keeps its objects, as of now. Those neither packed nor waiting are larger than 2 MiB, or would not get smaller."""
+    """How a cache keeps its objects, as of now. Those neither packed nor waiting are larger than 1 MiB, or would not get smaller."""
 
     mode: Storage
     packed: int
@@ -132,7 +132,7 @@ class Packer:
         self._patience = min(2 * self._patience, BURST) if self._codec is None else 2 * self._patience
         former = self._codec
         try:
-            self._codec = Codec([records[place].raw for place in spread(len(records), SAMPLES)])
+            self._codec = Codec([_sample(records[place]) for place in spread(len(records), SAMPLES)])
         except ValueError as error:
             if self._codec is None:
                 self._trouble = str(error)
@@ -196,3 +196,8 @@ class Packer:
         known = sets.setdefault(hash(tuple(labels.items())), labels)
         self._latest = known if known == labels else labels
         return self._latest
+
+
+def _sample(record: Stored) -> bytes:
+    """As much of an object as a dictionary learns from."""
+    return bytes(parts(record)[2][:LONGEST_SAMPLE])

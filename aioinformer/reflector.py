@@ -16,11 +16,13 @@ from aioinformer.patience import Patience
 from aioinformer.transitions import After, State
 from aioinformer.turns import FEW, Lane
 from aioinformer.watches import WatchReader
-from aioinformer.wire import Bookmark, Taken, decode_item
+from aioinformer.wire import ENOUGH, Bookmark, Taken, decode_item
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
     from contextlib import AbstractAsyncContextManager
+
+    import msgspec
 
     from aioinformer.listwatch import ListWatch, Request, Step
 
@@ -181,11 +183,11 @@ class Reflector:
             while await self._feed_page(reader, body):
                 await self._hand_on_items(reader, dense=dense)
             page = reader.close()  # in here: what it raises may repeat what was sent, and the source takes that out
-        for start in range(0, len(page.items), SLICE):
+        for some in _slices(page.items):
             await self._lane.turn()
             items = [
                 decode_item(item, page.kind, page.api_version, keep_managed_fields=self._keep_managed_fields)
-                for item in page.items[start : start + SLICE]
+                for item in some
             ]
             await self._queue.put(SnapshotPage(items))
         step = self._machine.page(page.resource_version, page.continue_token, self._clock())
@@ -279,9 +281,9 @@ class Reflector:
             return
         version = next((v for event in reversed(events) if (v := _version(event))), "")
         await self._queue.put(Deltas(events, version))
-        if len(events) <= FEW:  # they are with whoever waits for them a good deal earlier: what follows is bookkeeping
-            await asyncio.sleep(0)
         self._machine.events(version, self._clock())
+        if len(events) <= FEW:  # whoever waits for them has them before more is read
+            await asyncio.sleep(0)
 
     async def _bookmark(self, bookmark: Bookmark) -> Step:
         watching = self._machine.state is State.WATCHING
@@ -329,6 +331,20 @@ def check_length(length: int) -> None:
             f"a list of more than {LONGEST_LIST} bytes in one response: ask for smaller pages (page_size), "
             "fewer objects (label_selector) or metadata_only=True"
         )
+
+
+def _slices(items: list[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
+    """Up to ``SLICE`` of them at a time, fewer if they are large."""
+    some: list[msgspec.Raw] = []
+    length = 0
+    for item in items:
+        some.append(item)
+        length += len(item)
+        if len(some) >= SLICE or length >= ENOUGH:
+            yield some
+            some, length = [], 0
+    if some:
+        yield some
 
 
 def _version(event: Delta | Undecodable) -> str:

@@ -30,6 +30,9 @@ View = Callable[["Stored"], Any]
 BUILT = 64
 """Instances of a model that are kept for their first readers: as many as arrive together."""
 
+LARGEST_BUILT = 16 * 1024
+"""Bytes of an object of which it is: it is held as long as nobody reads it."""
+
 _MISREAD = (CancelledError, StopIteration, StopAsyncIteration)
 """What a function of the user's may raise by accident, and the loop would take for something else: the end of a task, or of a loop."""
 
@@ -56,12 +59,15 @@ class ModelView:
 
     def prove(self, record: Stored) -> Stored:
         """The record, if the model can hold it; raises what building it raises."""
-        if len(self._built) >= BUILT:
-            del self._built[next(iter(self._built))]
+        raw = record.raw
         try:
-            self._built[id(record)] = record, self._build(record.raw)
+            instance = self._build(raw)
         except _MISREAD as error:
             raise _misreading(error) from error
+        if len(raw) <= LARGEST_BUILT:
+            if len(self._built) >= BUILT:
+                del self._built[next(iter(self._built))]
+            self._built[id(record)] = record, instance
         return record
 
     def __call__(self, record: Stored) -> Any:

@@ -80,7 +80,8 @@ class Staging:
     def _round_off(self, live: Table, namespace: str | None) -> Iterator[list[Change]]:
         """If it speaks for a part and changes more of that than one step may, take over the rest of the cache."""
         others = [] if namespace is None else [other for other in live.namespaces if other != namespace]
-        few = not self.doubted and len(self._removed) + len(self.restaged) <= IN_PLACE
+        changes = len(self._removed) + len(self.restaged) + len(live.left_out) + len(self.table.left_out)
+        few = not self.doubted and changes <= IN_PLACE
         self.is_whole = not (others and few)  # what is doubted may be filed wrongly: nothing of that is kept
         if namespace is None or not self.is_whole:
             return

@@ -121,10 +121,11 @@ class Subscription(Inbox, Generic[T]):
         """
         return Batches(self)
 
-    def take(self, count: int) -> list[Event[T]]:
+    def take(self, count: int, *, after_others: bool = False) -> list[Event[T]]:
         """Up to so many of the events that wait to be taken; none when there are none just now. Never waits.
 
-        An object of which the user's model cannot be made is told by itself: those before it come first.
+        An object of which the user's model cannot be made is told by itself: those before it come first, and with
+        ``after_others`` those that whoever asks has taken already.
         """
         if self._unbuilt is not None:
             self._raise_unbuilt()
@@ -142,7 +143,7 @@ class Subscription(Inbox, Generic[T]):
                     continue
                 events.append(event)
         except Exception as error:  # the user's model, whatever it raises
-            if not events:
+            if not (events or after_others):
                 raise
             self._unbuilt, self._turn_ends = error, 0.0
         return events

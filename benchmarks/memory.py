@@ -19,6 +19,7 @@ from kubernetes_asyncio.client import ApiClient, Configuration
 
 from aioinformer import SharedInformerFactory
 from benchmarks import first_copies
+from benchmarks.process import quiet
 from benchmarks.result import Result
 from benchmarks.servers import ROOT, Recording, replay
 
@@ -46,6 +47,7 @@ async def _informer(url: str, stack: AsyncExitStack, **options: Any) -> object:
     factory = await stack.enter_async_context(SharedInformerFactory(client))
     informer = factory.informer("pods", **options)
     await informer.wait_for_cache_sync()
+    await quiet()  # until all is packed
     return informer
 
 

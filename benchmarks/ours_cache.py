@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from kubernetes_asyncio.client import ApiClient, Configuration
 
-from aioinformer import SharedInformerFactory, Updated
+from aioinformer import SharedInformerFactory, Synced, Updated
 from benchmarks.process import peak, quiet, reset_peak, resident
 from benchmarks.result import Span
 from benchmarks.servers import snapshot_version
@@ -79,7 +79,7 @@ async def relist(url: str, pods: int) -> dict[str, Any]:
 
 async def _collect(subscription: Subscription[KubeObject], seen: list[object]) -> None:
     async for event in subscription:
-        if isinstance(event, Updated):
+        if not isinstance(event, Synced):
             seen.append(event.key)  # noqa: PERF401  # the list is looked at while it grows
 
 

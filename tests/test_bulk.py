@@ -177,6 +177,37 @@ async def test_a_model_that_raises_in_the_middle_of_a_batch_loses_no_other_event
     assert events.pending == 0
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a", "bad", "c"], ["n/a", "bad", "n/c"]),
+        (["bad", "a", "c"], ["bad", "n/a", "n/c"]),
+        (["a", "bad1", "bad2"], ["n/a", "bad1", "bad2"]),
+    ],
+)
+async def test_nor_does_one_that_raises_for_the_first_or_second_object(names: list[str], expected: list[str]) -> None:
+    cache = Cache()
+    events = cache.events(replay=False)
+    batches = events.batches()
+    assert await anext(batches) == [Synced("")]
+
+    def only_good(record: Stored) -> Stored:
+        if record.name.startswith("bad"):
+            raise ValueError(record.name)
+        return record
+
+    events._view = only_good
+    cache.put(*map(record, names))
+    told: list[str] = []
+    while len(told) < len(expected):
+        try:
+            told += [event.key for event in await anext(batches) if isinstance(event, Added)]
+        except ValueError as error:
+            told.append(str(error))
+    assert told == expected
+    assert events.pending == 0
+
+
 async def test_what_was_raised_comes_out_also_of_a_plain_iteration() -> None:
     """Whoever goes on by single events instead."""
     cache = Cache()

@@ -12,7 +12,7 @@ from kubernetes_asyncio.client import V1Pod
 from aioinformer.objects import KubeObject, Record, Stored
 from aioinformer.options import InformerSpec
 from aioinformer.resource import GroupVersionResource
-from aioinformer.shapes import BUILT, ModelView, index_function
+from aioinformer.shapes import BUILT, LARGEST_BUILT, ModelView, index_function
 
 if TYPE_CHECKING:
     from aioinformer.cache import IndexFunction
@@ -179,3 +179,12 @@ def test_what_nobody_reads_is_not_kept_for_a_first_reader_for_ever() -> None:
     for number in range(2 * BUILT):
         view.prove(Record(f"default/web-{number}", "u", "7", {}, RAW))
     assert len(view._built) == BUILT
+
+
+def test_nor_is_what_is_large() -> None:
+    """Its bytes would be held as long."""
+    view = ModelView(Named)
+    large = Record("default/web", "u", "7", {}, RAW[:-1] + b',"x":"%b"}' % (b"x" * LARGEST_BUILT))
+    view.prove(large)
+    assert not view._built
+    assert isinstance(view(large), Named)

@@ -192,6 +192,22 @@ def made(namespace: str, drawn: dict[str, tuple[int, str, str]]) -> Iterator[Rec
         yield record(f"{namespace}/{name}", 10 * version + len(colour), uid, **labels)
 
 
+@pytest.mark.parametrize(("left_out", "in_place"), [(900, True), (1100, False)])
+def test_what_is_left_out_counts_too_as_it_is_gone_through(
+    left_out: int,
+    in_place: bool,  # noqa: FBT001  # a parameter
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(staging, "IN_PLACE", 1000)
+    store = Store(admit=leave_out_red)
+    snapshot(store, "a", record("a/x"), *(record(f"a/{number}", colour="red") for number in range(left_out)))
+    snapshot(store, "b", record("b/x"))
+    live = store._live
+    snapshot(store, "b", record("b/x", 2))
+    assert (store._live is live) is in_place
+    assert len(store._live.left_out) == left_out
+
+
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from("abc"), objects), max_size=8), st.sampled_from([0, 1, 1000]))
 def test_any_order_of_namespaces_snapshots_is_each_ones_last(

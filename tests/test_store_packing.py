@@ -318,6 +318,17 @@ class TestStatus:
         assert 0.05 < status.ratio < 0.15
         assert status.note == ""
 
+    def test_a_small_store_stays_plain_and_the_note_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        cache = Store()
+        assert cache.storage.note == ""
+        cache.apply(put(*pods(3)))
+        assert not cache.can_pack
+        assert "too little to be packed" in cache.storage.note
+        monkeypatch.setattr(packing, "WORTHWHILE", 5000)
+        cache.apply(put(*pods(20)))
+        pack_all(cache)
+        assert cache.storage.note == ""
+
     def test_a_plain_store_never_packs(self) -> None:
         cache, records = Store(storage="plain"), pods(100)
         cache.apply(Deltas([Delta(deleted=False, record=record) for record in records], "9"))
