@@ -17,6 +17,13 @@ from aioinformer.store import Store
 from tests.stored import admit, by_value, commit, page, put, record, snapshot
 
 Item: TypeAlias = Delta | Undecodable
+
+
+@pytest.fixture(autouse=True)
+def storage_mode() -> None:
+    """As it is by default: what is needed here is said here."""
+
+
 KINDS = st.sampled_from(["plain", "plain", "plain", "dense", "dense", "deleted", "undecodable"])
 ITEMS = st.tuples(KINDS, st.sampled_from(["", "n", "m"]), st.sampled_from("abcdefgh"), st.sampled_from(["1", "2"]))
 

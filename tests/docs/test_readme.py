@@ -51,7 +51,7 @@ def a_cluster(server: ApiServer) -> None:
 async def test_the_block_of_uses_runs() -> None:
     """Line by line, but that whoever follows events leaves after the first; what it says of the results holds."""
     uses = block("from aioinformer.conditions import")
-    assert uses.text.count("        ...\n") == 2
+    assert uses.text.count("        ...\n") == 3
     async with ApiServer() as server, server.api_client() as client, SharedInformerFactory(client) as factory:
         a_cluster(server)
         deployments = factory.apps.v1.deployments
