@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import msgspec
 
 from aioinformer.errors import APIError, InformerError, MalformedResponse, NotFound, UnknownResource
+from aioinformer.objects import UNREADABLE
 from aioinformer.resource import APIResource, GroupVersionResource, ResourceName, find_builtin
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ class Discovery:
         body = await self._source.read(path, accept=accept)
         try:
             return msgspec.json.decode(body, type=document)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             why = f"the discovery document {path} makes no sense: {error}"
         raise MalformedResponse(why)
 

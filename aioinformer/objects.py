@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JSON",
+    "UNREADABLE",
     "Keyed",
     "KubeObject",
     "ObjectMeta",
@@ -36,6 +37,9 @@ JSON: TypeAlias = Any
 """A decoded JSON value. The one place where ``Any`` comes from."""
 
 M = TypeVar("M")
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON, no UTF-8, or nested deeper than it goes."""
 
 
 class Stored(Protocol):
@@ -312,7 +316,7 @@ def raw_metadata(raw: bytes) -> bytes:
     """The bytes of an object's ``metadata``, whatever it is; ``{}`` when there is none or it cannot be found."""
     try:
         return bytes(msgspec.json.decode(raw, type=_Envelope).metadata)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return b"{}"
 
 

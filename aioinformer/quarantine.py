@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aioinformer.objects import Record, digest
+from aioinformer.objects import UNREADABLE, Record, digest
 
 if TYPE_CHECKING:
     from aioinformer.objects import JSON
@@ -32,7 +32,7 @@ class Quarantined(msgspec.Struct, frozen=True):
         """``metadata`` as the server sent it, unchecked; empty when not even that can be read."""
         try:
             return msgspec.json.decode(self.raw_metadata, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             return {}
 
     def digest(self) -> int | None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp import hdrs
 
+from aioinformer.api_status import LONGEST_RETRY_AFTER, status_error
 from aioinformer.discretion import say
 from aioinformer.errors import MalformedResponse, NetworkError, api_error
-from aioinformer.wire import LONGEST_RETRY_AFTER, status_error
 
 if TYPE_CHECKING:
     from collections.abc import Generator

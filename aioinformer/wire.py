@@ -1,4 +1,4 @@
-"""From bytes to objects: watch events out of lines, items out of list pages, errors out of Status bodies.
+"""From bytes to objects: watch events out of lines, items out of list pages.
 
 Nothing is built but what the cache and selectors need (name, namespace, uid, version, labels); the rest of an object
 stays the bytes that arrived. Functions only, no asyncio, and no state but labels that may come again.
@@ -7,19 +7,21 @@ stays the bytes that arrived. Functions only, no asyncio, and no state but label
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
 
+from aioinformer.api_status import MAX_STATUS, status_error
 from aioinformer.batches import Delta, Undecodable
 from aioinformer.dense import DenseRecord
-from aioinformer.errors import APIError, InformerError, MalformedResponse, api_error
+from aioinformer.errors import InformerError, MalformedResponse
 from aioinformer.framing import cut_list
 from aioinformer.managed_fields import without_managed_fields
-from aioinformer.objects import Record, key_of, raw_metadata
+from aioinformer.objects import UNREADABLE, Record, key_of, raw_metadata
 from aioinformer.speedups import scan, scan_items, scan_lines
 
 if TYPE_CHECKING:
+    from aioinformer.errors import APIError
     from aioinformer.framing import Lines
     from aioinformer.speedups import Memory
 
@@ -35,20 +37,10 @@ __all__ = [
     "decode_items",
     "decode_lines",
     "decode_page",
-    "status_error",
 ]
-
-F = TypeVar("F")
 
 ENOUGH = 256 * 1024
 """Bytes after which no further line or item is decoded at once: half a millisecond's worth, and a third of that in C."""
-LONGEST_RETRY_AFTER = 3600
-"""Seconds: no server makes us wait longer."""
-MAX_STATUS = 1024 * 1024
-"""Bytes: what an ERROR event says beyond them is not read."""
-MAX_MESSAGE, MAX_REASON = 4096, 256
-"""Characters of a Status that an error keeps: it may be logged again and again."""
-_FAILURES = range(400, 600)
 
 _TYPES = {"MODIFIED": False, "ADDED": False, "DELETED": True}
 _FORMS = tuple((b'{"type":"%b","object":' % kind.encode(), deleted) for kind, deleted in _TYPES.items())
@@ -137,14 +129,11 @@ class _AnonymousList(msgspec.Struct, rename="camel"):
 
 
 _LABELS: Memory = ({}, {})
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are no JSON, no UTF-8, or nested deeper than it goes."""
 
 _decode_object = msgspec.json.Decoder(_Object).decode
 _decode_loosely = msgspec.json.Decoder(_LooseObject).decode
 _decode_text = msgspec.json.Decoder(str).decode
 _decode_bookmark = msgspec.json.Decoder(_BookmarkObject).decode
-_decode_document = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_any_event = msgspec.json.Decoder(_AnyEvent).decode
 _decode_list = msgspec.json.Decoder(_List).decode
 _decode_anonymous_list = msgspec.json.Decoder(_AnonymousList).decode
@@ -201,7 +190,7 @@ def _decode_line(buffer: bytes, start: int, end: int, *, keep_managed_fields: bo
                 return _delta(
                     buffer, start + len(prefix), end - 1, deleted=deleted, keep_managed_fields=keep_managed_fields
                 )
-            except _UNREADABLE:  # perhaps there is more between the two than the object
+            except UNREADABLE:  # perhaps there is more between the two than the object
                 break
     return _unusual_event(buffer[start:end], keep_managed_fields=keep_managed_fields)
 
@@ -216,7 +205,7 @@ def _unusual_event(line: bytes, *, keep_managed_fields: bool) -> WatchEvent:
             raise _error(event.object)
         raw = bytes(event.object)
         return _delta(raw, 0, len(raw), deleted=_TYPES[event.type], keep_managed_fields=keep_managed_fields)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         why = f"a line of the watch is not a watch event: {error}"
     except KeyError as unknown:
         why = f"the watch sent an event of the unknown type {str(unknown)[:40]}"
@@ -233,7 +222,7 @@ def _bookmark(raw: msgspec.Raw) -> Bookmark:
 def _error(raw: msgspec.Raw) -> APIError:
     if len(raw) > MAX_STATUS:
         return status_error(500, b"")
-    _decode_document(raw)
+    msgspec.json.decode(raw, type=dict)  # raises if it is none
     return status_error(500, bytes(raw))
 
 
@@ -249,7 +238,7 @@ def decode_item(
         item = bytes(raw)
         head = _head(kind, api_version) if kind else _OPENING
         return _delta(item, 0, len(item), deleted=False, keep_managed_fields=keep_managed_fields, head=head)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         why = f"an item of the list is not an object: {error}"
     raise MalformedResponse(why)
 
@@ -303,7 +292,7 @@ def decode_head(head: bytes) -> tuple[str, str]:
     """
     try:
         page = _decode_anonymous_list(head + b"]}")
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         why = f"the list is not a Kubernetes list: {error}"
     else:
         return page.kind.removesuffix("List"), page.api_version
@@ -318,39 +307,9 @@ def _split_page(body: bytes) -> tuple[_List, list[msgspec.Raw]]:
         except RecursionError:  # one item is nested too deep; it alone is to be set aside
             envelope, cut = cut_list(body)
             return _decode_list(envelope), [msgspec.Raw(item) for item in cut]
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         why = f"the list is not a Kubernetes list: {error}"
     raise MalformedResponse(why)
-
-
-def status_error(status: int, body: bytes, retry_after: float | None = None) -> APIError:
-    """The error for a failed response: what the Status in the body says, or the bare HTTP status where it says nothing."""
-    try:
-        said = _decode_document(body)
-    except _UNREADABLE:
-        said = {}
-    if said.get("kind") != "Status":  # what a proxy in between has to say is not the server's word
-        return api_error(status, retry_after=retry_after)
-    code = _field(said, "code", int, 0)
-    details = _field(said, "details", dict, {})
-    seconds = _field(details, "retryAfterSeconds", int, 0)
-    if retry_after is None and seconds > 0:
-        retry_after = float(min(seconds, LONGEST_RETRY_AFTER))
-    return api_error(
-        code if code in _FAILURES else status,
-        _field(said, "reason", str, "")[:MAX_REASON],
-        _field(said, "message", str, "")[:MAX_MESSAGE],
-        retry_after=retry_after,
-        causes=[_field(cause, "reason", str, "") for cause in _field(details, "causes", list, [])],
-        continue_token=_field(_field(said, "metadata", dict, {}), "continue", str, ""),
-    )
-
-
-def _field(document: object, name: str, kind: type[F], default: F) -> F:
-    """A field of what may be a JSON object, if it is there and of this kind: no oddity makes the rest unreadable."""
-    fields: dict[str, object] = document if isinstance(document, dict) else {}  # pyright: ignore[reportUnknownVariableType]
-    value = fields.get(name)
-    return value if isinstance(value, kind) else default
 
 
 def _delta(

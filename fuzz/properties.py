@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from aioinformer.api_status import LONGEST_RETRY_AFTER, MAX_MESSAGE, status_error
 from aioinformer.batches import Delta, Undecodable
 from aioinformer.chunked import Dechunker, is_chunked_json
 from aioinformer.errors import APIError, InvalidOption, InvalidSelector, MalformedResponse, NetworkError
@@ -26,15 +27,12 @@ from aioinformer.speedups import scan, scan_items, scan_lines
 from aioinformer.testing.labels import label_predicate
 from aioinformer.testing.statuses import BadRequestError
 from aioinformer.wire import (
-    LONGEST_RETRY_AFTER,
-    MAX_MESSAGE,
     Bookmark,
     WatchEvent,
     closely,
     decode_event,
     decode_item,
     decode_page,
-    status_error,
 )
 from fuzz.oracles import NO_JSON, is_object, is_plain, parsed
 

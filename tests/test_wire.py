@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aioinformer.api_status import MAX_STATUS, status_error
 from aioinformer.batches import Delta, Undecodable
 from aioinformer.errors import (
     APIError,
@@ -17,7 +18,7 @@ from aioinformer.errors import (
     ServerError,
 )
 from aioinformer.objects import KubeObject, Record
-from aioinformer.wire import MAX_STATUS, Bookmark, WatchEvent, decode_event, decode_item, decode_page, status_error
+from aioinformer.wire import Bookmark, WatchEvent, decode_event, decode_item, decode_page
 
 POD = b'{"kind":"Pod","apiVersion":"v1","metadata":{"name":"web","namespace":"default","uid":"u","resourceVersion":"7","labels":{"app":"web"}},"spec":{}}'
 WEB = Record("default/web", "u", "7", {"app": "web"}, POD)

@@ -16,13 +16,14 @@ from aiohttp import web
 
 import aioinformer
 from aioinformer import SharedInformerFactory, framing, reflector
+from aioinformer.api_status import status_error
 from aioinformer.batches import Undecodable
 from aioinformer.errors import APIError, InformerError, MalformedResponse, NetworkError, ServerError
 from aioinformer.framing import LineSplitter
 from aioinformer.objects import KubeObject
 from aioinformer.responses import ERROR_BODY
 from aioinformer.transport import Transport
-from aioinformer.wire import decode_event, decode_item, decode_page, status_error
+from aioinformer.wire import decode_event, decode_item, decode_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

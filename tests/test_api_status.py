@@ -1,4 +1,4 @@
-"""What a failed response says: the third part of ``wire.py``."""
+"""What a failed response says."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from aioinformer.api_status import MAX_MESSAGE, MAX_REASON, status_error
 from aioinformer.errors import (
     APIError,
     Forbidden,
@@ -14,7 +15,6 @@ from aioinformer.errors import (
     ServerError,
     TooManyRequests,
 )
-from aioinformer.wire import MAX_MESSAGE, MAX_REASON, status_error
 
 DEEP = b"[" * 20_000 + b"]" * 20_000
 
