@@ -611,11 +611,13 @@ put_length(char *to, Py_ssize_t length)
     return to;
 }
 
+#define BEFORE_TEXTS 9 /* bytes: a zero, and the lengths of uid and version; as in dense.py */
+
 /* Its bytes. `dense`: in dense.py's form, behind a zero, the lengths of its uid and version, and these. */
 static PyObject *
 bytes_of(const body *json, const metadata *meta, int dense)
 {
-    const Py_ssize_t before = dense ? 9 + meta->uid.length + meta->version.length : 0;
+    const Py_ssize_t before = dense ? BEFORE_TEXTS + meta->uid.length + meta->version.length : 0;
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, before + length_of(json));
     char *to = bytes == NULL ? NULL : PyBytes_AsString(bytes);
     if (to == NULL)
@@ -736,7 +738,7 @@ is_text(PyObject *bytes, Py_ssize_t length)
     return 1;
 }
 
-#define ENOUGH (256 * 1024) /* bytes after which no further object is begun: a tenth of a millisecond's worth */
+#define ENOUGH (256 * 1024) /* bytes after which no further object is begun: a tenth of a millisecond's worth; dense ones are smaller */
 
 /* What whoever calls wants of each object. */
 typedef struct {

@@ -179,9 +179,8 @@ class Reflector:
         async with self._source.open(request.query) as body, Patience() as self._patience:
             self._observer.heard()
             reader = PageReader(keep_managed_fields=self._keep_managed_fields)
-            dense = self._dense()
             while await self._feed_page(reader, body):
-                await self._hand_on_items(reader, dense=dense)
+                await self._hand_on_items(reader)
             page = reader.close()  # in here: what it raises may repeat what was sent, and the source takes that out
         for some in _slices(page.items):
             await self._lane.turn()
@@ -194,9 +193,9 @@ class Reflector:
         await self._commit_if_whole(step)
         return step
 
-    async def _hand_on_items(self, reader: PageReader, *, dense: bool) -> None:
+    async def _hand_on_items(self, reader: PageReader) -> None:
         """Put what has arrived of a page on the queue, a slice at a time."""
-        is_more = True
+        is_more, dense = True, self._dense()
         while is_more:
             ends = await self._lane.turn()
             items: list[Delta | Undecodable] = []

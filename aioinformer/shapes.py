@@ -31,7 +31,7 @@ BUILT = 64
 """Instances of a model that are kept for their first readers: as many as arrive together."""
 
 LARGEST_BUILT = 16 * 1024
-"""Bytes of an object of which it is: it is held as long as nobody reads it."""
+"""Bytes of an object whose instance is kept at most: its bytes are kept along, and nobody may ever read it."""
 
 _MISREAD = (CancelledError, StopIteration, StopAsyncIteration)
 """What a function of the user's may raise by accident, and the loop would take for something else: the end of a task, or of a loop."""

@@ -131,28 +131,19 @@ class Table:
         """Hold a record, with its values in each index."""
         old = self.records.get(key)
         if old is None:
-            namespace = record.namespace
-            keys = self.namespaces.get(namespace)
-            if keys is None:
-                keys = self.namespaces[namespace] = {}
-            keys[key] = None
+            self._file(key)
             if self.left_out:
                 self.left_out.pop(key, None)
         elif type(old) is PackedRecord:
             key = old.key  # the very string that is in use already
             self._count(old, -1)
-        elif key in self._waiting:
-            del self._waiting[key]
-            self.waiting_bytes -= self._packer.size(old)
-        size = 0
+        else:
+            self._unlist(key, old)
+        self.records[key] = record
         if type(record) is PackedRecord:
             self._count(record, 1)
         else:
-            size = self._packer.size(record)
-        self.records[key] = record
-        if size:
-            self.waiting_bytes += size
-            self._waiting[key] = None
+            self._list(key, record)
         for name, index_values in values.items():
             self.indexes[name].put(key, index_values)
 
@@ -163,17 +154,31 @@ class Table:
         """
         if not self.records.keys().isdisjoint(new):
             return False
-        size, namespaces, waiting = self._packer.size, self.namespaces, self._waiting
         self.records.update(new)
         for key, record in new.items():
-            namespace = key.rpartition("/")[0]
-            if namespace not in namespaces:
-                namespaces[namespace] = {}
-            namespaces[namespace][key] = None
-            if length := size(record):
-                self.waiting_bytes += length
-                waiting[key] = None
+            self._file(key)
+            self._list(key, record)
         return True
+
+    def _file(self, key: str) -> None:
+        """Under its namespace."""
+        namespace = key.rpartition("/")[0]
+        keys = self.namespaces.get(namespace)
+        if keys is None:
+            keys = self.namespaces[namespace] = {}
+        keys[key] = None
+
+    def _list(self, key: str, record: Stored) -> None:
+        """Among those that wait to be packed, if that is worth trying."""
+        if size := self._packer.size(record):
+            self.waiting_bytes += size
+            self._waiting[key] = None
+
+    def _unlist(self, key: str, record: Stored) -> None:
+        """It waits no longer, if it did."""
+        if key in self._waiting:
+            del self._waiting[key]
+            self.waiting_bytes -= self._packer.size(record)
 
     def _count(self, record: PackedRecord, by: int) -> None:
         self.packed += by
@@ -255,9 +260,8 @@ class Table:
             return None
         if type(record) is PackedRecord:
             self._count(record, -1)
-        elif key in self._waiting:
-            del self._waiting[key]
-            self.waiting_bytes -= self._packer.size(record)
+        else:
+            self._unlist(key, record)
         keys = self.namespaces.get(record.namespace, {})
         keys.pop(key, None)
         if not keys:
