@@ -19,7 +19,7 @@ SOME = 8
 """Events of a batch between two looks at the clock: with a client's model, each takes most of a millisecond."""
 
 
-class Source(Protocol[T]):
+class Takeable(Protocol[T]):
     """What is taken from: a subscription."""
 
     async def __anext__(self) -> Event[T]:
@@ -39,7 +39,7 @@ class Source(Protocol[T]):
 class Batches(Generic[T]):
     """The events of a subscription, many at a time; made by ``subscription.batches()``."""
 
-    def __init__(self, subscription: Source[T]) -> None:
+    def __init__(self, subscription: Takeable[T]) -> None:
         self._subscription = subscription
 
     def __repr__(self) -> str:

@@ -60,11 +60,12 @@ class TestStreaming:
         run = Run([*SYNCED, chunk])
         assert told(await run.batches())[3:] == ["deltas +b@11 +c@12 (12)", "deltas (13)", "deltas -b@14 (14)"]
 
-    async def test_a_version_is_reached_as_soon_as_its_events_are_handed_on(self) -> None:
+    async def test_who_waits_for_a_few_events_has_them_before_more_is_read_and_their_version_is_reached(self) -> None:
         run = Run([*SYNCED, event("MODIFIED", "a", 11), FOR_EVER])
         while not isinstance(await run.queue.get(), Deltas):
             pass
         assert run.machine.resource_version == "11"
+        assert run.source.bodies[-1].reads == len(SYNCED) + 1
         await run.stop()
 
     async def test_an_annotated_bookmark_that_says_false_is_not_the_end(self) -> None:
