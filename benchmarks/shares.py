@@ -17,8 +17,9 @@ from benchmarks.servers import Recording, compiled_server, replay
 
 __all__ = ["measure", "shares"]
 
-EVENTS = 200_000
-STARTED = 3000
+EVENTS = 500_000
+"""Some seconds' worth."""
+STARTED = 1500
 """Milliseconds after which imports are over and events come."""
 SAMPLES_PER_SECOND = 1999  # no multiple of any timer
 MODULES = (
@@ -66,6 +67,9 @@ def measure(ours: Client, events: int = EVENTS) -> list[Result]:
         with replay(Recording(1000, events), program=compiled_server()) as url:
             line = Client(ours.name, (*record, *ours.command), ours.environment).run("events", url, events)
         report = _output(perf, "report", "-i", samples, "--stdio", "--no-children", "--sort", "dso")
+    found = shares(report)
+    if not found:
+        raise RuntimeError(f"perf took no sample: {events} events came within {STARTED} ms, imports included")
     each = line["cpu"] / line["count"] * 1e6
     return [
         Result(
@@ -78,7 +82,7 @@ def measure(ours: Client, events: int = EVENTS) -> list[Result]:
             details={"µs per event": each * share / 100},
             versions=line["versions"],
         )
-        for name, share in shares(report).items()
+        for name, share in found.items()
     ]
 
 
